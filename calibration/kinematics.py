@@ -1,0 +1,204 @@
+"""Where the frames of a rig are: bodies, joints of primitive arms, links of a URDF."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.errors import InputError
+from calibration.rig import Rig
+from calibration.world import BodyParams, JointParams, LightParams, WorldParams
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Link:
+    """One edge of a kinematic tree: `child` hangs on `parent` by `offset`, then moves by its joint."""
+
+    child: str
+    parent: str
+    offset: Matrix
+    joint: str | None
+    prismatic: bool
+    axis: Matrix
+
+
+def urdf_path(rig: Rig) -> Path:
+    """Return the file of the rig's URDF.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    assert rig.robot is not None
+    name = rig.robot.urdf
+    if name.startswith("pybullet_data:"):
+        spec = importlib.util.find_spec("pybullet_data")
+        if spec is None or spec.origin is None:
+            raise InputError(f"rig {rig.name}: robot.urdf '{name}' needs the package pybullet, which is not installed")
+        path = Path(spec.origin).parent / name.removeprefix("pybullet_data:")
+    else:
+        path = rig.folder / name
+    if not path.is_file():
+        raise InputError(f"rig {rig.name}: robot.urdf must be a file, got '{name}', looked for {path}")
+    return path
+
+
+def nominal_world(rig: Rig) -> WorldParams:
+    """Return the world as the rig describes it, with every object in the middle of its placement."""
+    bodies = {b.name: BodyParams(b.name, b.role, b.position_m, b.rpy_rad, 1.0, b.rgb) for b in rig.bodies}
+    joints = {j.name: (j.limits[0] + j.limits[1]) / 2 for j in rig.joints}
+    if rig.robot is not None:
+        joints.update({name: 0.0 for name in _urdf_joint_names(str(urdf_path(rig)))})
+        unknown = set(rig.robot.joints) - set(joints)
+        if unknown:
+            raise InputError(f"rig {rig.name}: the URDF has no joint '{min(unknown)}'; known: {', '.join(joints)}")
+        joints.update(rig.robot.joints)
+        bodies["robot"] = BodyParams("robot", "robot", rgb=(1.0, 1.0, 1.0))
+    for p in rig.placements:
+        if p.body is not None and p.x_m and p.y_m and p.z_m:
+            b = bodies[p.body]
+            middle = (sum(p.x_m) / 2, sum(p.y_m) / 2, sum(p.z_m) / 2)
+            yaw = sum(p.yaw_rad) / 2
+            bodies[p.body] = BodyParams(b.name, b.role, middle, (b.rpy_rad[0], b.rpy_rad[1], yaw), 1.0, b.rgb)
+        elif p.joint is not None and p.range is not None:
+            joints[p.joint] = sum(p.range) / 2
+    if rig.distractors is not None:
+        for k in range(rig.distractors.count):
+            bodies[f"distractor{k}"] = BodyParams(f"distractor{k}", "distractor", present=False)
+    light = LightParams(
+        rig.light.azimuth_rad,
+        rig.light.elevation_rad,
+        ambient=rig.light.ambient,
+        diffuse=rig.light.diffuse,
+        specular=rig.light.specular,
+    )
+    return WorldParams(tuple(bodies.values()), tuple(JointParams(n, v) for n, v in joints.items()), light)
+
+
+def frame_matrices(rig: Rig, world: WorldParams) -> dict[str, Matrix]:
+    """Return world_from_frame (4, 4) for every joint, URDF link and body of the world."""
+    frames = joint_matrices(rig, world.joint_positions())
+    for params in world.bodies:
+        if params.name in frames:
+            continue
+        of_rig = params.role != "distractor" and not (params.name == "robot" and rig.robot is not None)
+        parent = rig.body(params.name).parent if of_rig else "world"
+        frames[params.name] = frames[parent] @ matrix_of(params.position_m, params.rpy_rad)
+    return frames
+
+
+def joint_matrices(rig: Rig, joints: Mapping[str, float]) -> dict[str, Matrix]:
+    """Return world_from_frame (4, 4) for "world", every joint of a primitive arm and every URDF link."""
+    frames: dict[str, Matrix] = {"world": np.eye(4)}
+    for link in _chain(rig):
+        motion = np.eye(4)
+        position = joints.get(link.joint, 0.0) if link.joint is not None else 0.0
+        if link.prismatic:
+            motion[:3, 3] = link.axis * position
+        elif position:
+            motion[:3, :3] = _turn(link.axis, position)
+        frames[link.child] = frames[link.parent] @ link.offset @ motion
+    return frames
+
+
+def _chain(rig: Rig) -> list[_Link]:
+    links = [
+        _Link(
+            joint.name,
+            joint.parent,
+            matrix_of(joint.position_m, joint.rpy_rad),
+            joint.name,
+            joint.type == "prismatic",
+            np.asarray(joint.axis),
+        )
+        for joint in rig.joints
+    ]
+    if rig.robot is not None:
+        root, urdf_links = _read_urdf(str(urdf_path(rig)))
+        base = matrix_of(rig.robot.position_m, rig.robot.rpy_rad)
+        links.append(_Link(root, "world", base, None, False, np.zeros(3)))
+        links.extend(urdf_links)
+    return links
+
+
+def matrix_of(position_m: tuple[float, float, float], rpy_rad: tuple[float, float, float]) -> Matrix:
+    """Return the (4, 4) matrix of a position and fixed-axis roll, pitch, yaw."""
+    roll, pitch, yaw = rpy_rad
+    cr, sr, cp, sp = math.cos(roll), math.sin(roll), math.cos(pitch), math.sin(pitch)
+    cy, sy = math.cos(yaw), math.sin(yaw)
+    return np.array(
+        [
+            [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr, position_m[0]],
+            [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr, position_m[1]],
+            [-sp, cp * sr, cp * cr, position_m[2]],
+            [0.0, 0.0, 0.0, 1.0],
+        ]
+    )
+
+
+def _turn(axis: Matrix, angle: float) -> Matrix:
+    """Return the rotation about a unit axis (Rodrigues' formula)."""
+    x, y, z = axis
+    k = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.asarray(np.eye(3) + np.sin(angle) * k + (1.0 - np.cos(angle)) * (k @ k))
+
+
+def _urdf_joint_names(path: str) -> list[str]:
+    return [link.joint for link in _read_urdf(path)[1] if link.joint is not None]
+
+
+@lru_cache(maxsize=8)
+def _read_urdf(path: str) -> tuple[str, list[_Link]]:
+    """Return the root link and the joints of a URDF, parents first."""
+    try:
+        root = ElementTree.parse(path).getroot()
+    except (ElementTree.ParseError, OSError, UnicodeDecodeError) as error:
+        raise InputError(f"robot.urdf must be a URDF file, got {path}: {error}") from None
+    names = [link.get("name", "") for link in root.findall("link")]
+    if root.tag != "robot" or not names:
+        raise InputError(f"robot.urdf must hold a <robot> with links, got {path} with <{root.tag}>")
+    joints = {joint.findall("child")[0].get("link", ""): joint for joint in root.findall("joint") if joint.findall("child")}
+    roots = [name for name in names if name not in joints]
+    if len(roots) != 1:
+        raise InputError(f"robot.urdf must have one root link, got {len(roots)} in {path}")
+    links: list[_Link] = []
+    pending = [roots[0]]
+    while pending:
+        parent = pending.pop(0)
+        for child, joint in joints.items():
+            if _attribute(joint, "parent", "link") == parent:
+                links.append(_link_of(joint, parent, child))
+                pending.append(child)
+    return roots[0], links
+
+
+def _link_of(joint: ElementTree.Element, parent: str, child: str) -> _Link:
+    xyz = _vector(_attribute(joint, "origin", "xyz"), (0.0, 0.0, 0.0))
+    rpy = _vector(_attribute(joint, "origin", "rpy"), (0.0, 0.0, 0.0))
+    axis = np.asarray(_vector(_attribute(joint, "axis", "xyz"), (1.0, 0.0, 0.0)))
+    kind = joint.get("type")
+    moves = kind in ("revolute", "continuous", "prismatic")
+    norm = float(np.linalg.norm(axis)) or 1.0
+    name = joint.get("name") if moves else None
+    return _Link(child, parent, matrix_of(xyz, rpy), name, kind == "prismatic", axis / norm)
+
+
+def _attribute(element: ElementTree.Element, tag: str, name: str) -> str | None:
+    found = element.find(tag)
+    return None if found is None else found.get(name)
+
+
+def _vector(text: str | None, default: tuple[float, float, float]) -> tuple[float, float, float]:
+    if text is None:
+        return default
+    x, y, z = (float(v) for v in text.split())
+    return x, y, z

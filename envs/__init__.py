@@ -1,0 +1,1 @@
+"""Simulated worlds that are a deterministic function of `calibration.world.WorldParams`."""

@@ -1,0 +1,1 @@
+"""From scenes to pixels: the renderers and what they have in common."""

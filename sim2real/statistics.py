@@ -1,0 +1,60 @@
+"""Turn errors into estimates with intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from calibration.estimate import Estimate
+
+CONFIDENCE = 0.95
+_RESAMPLES = 4000
+
+
+def bootstrap_mean(errors: ArrayLike, unit: str, seed: int = 0) -> Estimate:
+    """Return the mean of errors with a percentile bootstrap interval (Efron 1979).
+
+    Args:
+        errors: (frames,), or (runs, frames) for several training runs scored on the same frames; then runs and frames
+            are both resampled, so that the interval covers another run on other frames. NaN: not scored.
+        unit: of the errors.
+        seed: of the resampling.
+
+    Raises:
+        ValueError: nothing to average.
+    """
+    table = np.atleast_2d(np.asarray(errors, dtype=np.float64))
+    if not np.isfinite(table).any():
+        raise ValueError("bootstrap_mean needs at least one finite error, got none")
+    rng = np.random.default_rng(seed)
+    runs, frames = table.shape
+    means = np.empty(_RESAMPLES)
+    for k in range(_RESAMPLES):
+        part = table[rng.integers(runs, size=runs)[:, None], rng.integers(frames, size=frames)[None, :]]
+        finite = np.isfinite(part)
+        means[k] = part[finite].mean() if finite.any() else np.nan
+    tail = 50 * (1 - CONFIDENCE)
+    low, high = np.nanpercentile(means, [tail, 100 - tail])
+    mean = float(np.nanmean(table))
+    count = int(np.isfinite(table).any(axis=0).sum())
+    method = "percentile bootstrap over frames" + (" and runs" if runs > 1 else "")
+    return Estimate(mean, min(float(low), mean), max(float(high), mean), CONFIDENCE, count, unit, method)
+
+
+def describe(errors: ArrayLike, unit: str) -> dict[str, object]:
+    """Return mean, median, 90th percentile, bootstrap interval, number of frames and unit of errors."""
+    table = np.atleast_2d(np.asarray(errors, dtype=np.float64))
+    if not np.isfinite(table).any():
+        nothing = {"mean": None, "median": None, "p90": None, "interval": None}
+        return {**nothing, "confidence": CONFIDENCE, "frames": 0, "runs": len(table), "unit": unit}
+    estimate = bootstrap_mean(table, unit)
+    return {
+        "mean": estimate.value,
+        "median": float(np.nanmedian(table)),
+        "p90": float(np.nanpercentile(table, 90)),
+        "interval": [estimate.low, estimate.high],
+        "confidence": estimate.confidence,
+        "frames": estimate.count,
+        "runs": len(table),
+        "unit": unit,
+    }

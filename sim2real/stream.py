@@ -1,0 +1,83 @@
+"""An endless stream of labelled simulated frames; frame number i is a function of rig, spec, seed and i alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.camera import CameraIntrinsics
+from calibration.kinematics import nominal_world
+from calibration.rig import Rig
+from calibration.world import WorldParams
+from envs.labels import label_images
+from envs.rendering.renderer import Renderer
+from envs.rendering.tiny import TinyRenderer
+from envs.sensing import measure
+from sim2real.randomization import RandomizationSpec, WorldSampler
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """N labelled frames.
+
+    Attributes:
+        rgb: uint8 (N, H, W, 3).
+        keypoints_px: float64 (N, K, 2), in pixels of these pictures.
+        visible: float64 (N, K), share of the keypoint's body that is seen.
+        points_m: float64 (N, 3), the label point in the label's frame.
+    """
+
+    rgb: NDArray[np.uint8]
+    keypoints_px: NDArray[np.float64]
+    visible: NDArray[np.float64]
+    points_m: NDArray[np.float64]
+
+
+class SimulatedFrames:
+    """Draws frames by number. The simulator is made on first use, so that each worker process has its own."""
+
+    def __init__(self, rig: Rig, spec: RandomizationSpec, seed: int, camera: CameraIntrinsics | None = None) -> None:
+        """Keep what defines the stream; `camera` defaults to the rig's at the size that the model sees."""
+        self.rig = rig
+        self.seed = seed
+        self.camera = camera or rig.input_camera()
+        self.sampler = WorldSampler(spec, nominal_world(rig))
+        self._renderer: Renderer | None = None
+
+    def world(self, index: int) -> WorldParams:
+        """Return the world of frame number `index`."""
+        return self.sampler.sample(self.seed, index)
+
+    def draw(self, indices: Sequence[int]) -> Batch:
+        """Return the frames of these numbers."""
+        return self.draw_worlds([self.world(i) for i in indices])
+
+    def draw_worlds(self, worlds: list[WorldParams]) -> Batch:
+        """Return the frames of these worlds."""
+        if self._renderer is None:
+            self._renderer = TinyRenderer(self.rig)
+        images = self._renderer.render(worlds, self.camera)
+        labels = label_images(self.rig, worlds, images)
+        rgb = np.stack([measure(x, w.sensor, w.noise_seed) for x, w in zip(images.rgb, worlds, strict=True)])
+        return Batch(rgb, labels.keypoints_px, labels.visible, labels.points_m)
+
+    def close(self) -> None:
+        """Close the simulator; twice is fine."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        """Return a batch; torch's data loader calls this."""
+        cv2.setNumThreads(1)
+        return self.draw(indices)
+
+
+def batch_indices(start: int, stop: int, size: int) -> Iterator[list[int]]:
+    """Yield the numbers of whole batches from batch `start` to batch `stop`."""
+    for batch in range(start, stop):
+        yield list(range(batch * size, (batch + 1) * size))
