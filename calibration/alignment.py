@@ -1,4 +1,4 @@
-"""Align a camera on unlabelled photographs: bring the projected edges of a known box onto the edges in the picture."""
+"""Align a camera on unlabelled photographs: bring the projected edges of a known box onto edges in them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.errors import InputError
-from calibration.extrinsics import CameraFit, CameraPrior, _fit
+from calibration.extrinsics import CameraFit, CameraPrior, refine_camera
 from calibration.kinematics import frame_matrices, nominal_world
 from calibration.rig import Rig
 from calibration.view import CameraView
@@ -24,24 +24,27 @@ _PIXEL_STD = 1.5
 
 def median_picture(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Return the per-pixel median of photographs of equal size; it shows the station without what moves."""
-    return np.median(np.stack(pictures), axis=0).astype(np.uint8)
+    return np.asarray(np.median(np.stack(pictures), axis=0)).astype(np.uint8)
 
 
 def align_camera(rig: Rig, pictures: Sequence[NDArray[np.uint8]]) -> CameraFit:
     """Return the camera for which the top edges of `rig.alignment_body` lie on edges of the photographs.
 
-    Model-based edge tracking (Harris and Stennett 1990): sample the projected edges, search along their normals for
-    the strongest gradient, refit, and repeat with a narrower search. No label is read.
+    Model-based edge tracking (Harris and Stennett 1990): sample the projected edges, search along their
+    normals for the strongest gradient, refit, and repeat with a narrower search. No label is read.
 
     Args:
         rig: the station; its camera's uncertainties are the prior.
         pictures: unlabelled photographs (H, W, 3) from one camera position; their median is used.
 
     Raises:
-        InputError: the rig names no body for it, there is no photograph, or fewer than three edges are in view.
+        InputError: the rig names no body for it, there is no photograph, or fewer than three edges are in
+            view.
     """
     if rig.alignment_body is None:
-        raise InputError(f"rig {rig.name}: aligning the camera needs alignment_body, the name of a box in view")
+        raise InputError(
+            f"rig {rig.name}: aligning the camera needs alignment_body, the name of a box in view"
+        )
     if not pictures:
         raise InputError("aligning the camera needs at least 1 photograph, got 0")
     nominal = CameraView.of(rig)
@@ -56,15 +59,20 @@ def align_camera(rig: Rig, pictures: Sequence[NDArray[np.uint8]]) -> CameraFit:
         edges = {int(edge) for edge in points[:, 3]}
         if len(edges) < 3:
             raise InputError(
-                f"aligning the camera needs 3 edges of '{rig.alignment_body}' in the photographs, found {len(edges)}"
+                f"aligning the camera needs 3 edges of '{rig.alignment_body}' in the photographs, "
+                f"found {len(edges)}"
             )
         world = points[:, :3]
 
-        def residual(v: CameraView, world: Array = world, normals: Array = normals, found: Array = found) -> Array:
+        def residual(
+            v: CameraView, world: Array = world, normals: Array = normals, found: Array = found
+        ) -> Array:
             offset = np.sum((v.project(world) - found) * normals, axis=1, keepdims=True)
             return np.asarray(np.nan_to_num(offset / _PIXEL_STD, nan=1e3))
 
-        fit = _fit(nominal, prior, residual, _PIXEL_STD, "edges of a known box in unlabelled photographs", start)
+        fit = refine_camera(
+            nominal, prior, residual, _PIXEL_STD, "edges of a known box in unlabelled photographs", start
+        )
         start = np.array([*fit.change.shift_m, *fit.change.tilt_rad, fit.change.focal_scale - 1.0])
     assert fit is not None
     return fit
@@ -80,8 +88,10 @@ def _top_edges(rig: Rig) -> Array:
     return np.stack([world, np.roll(world, -1, axis=0)], axis=1)
 
 
-def _match(view: CameraView, lab: NDArray[np.float32], segments: Array, reach_px: float) -> tuple[Array, Array, Array]:
-    """Return samples (N, 4: x, y, z, edge), image normals (N, 2) and the pixels (N, 2) of the best gradients."""
+def _match(
+    view: CameraView, lab: NDArray[np.float32], segments: Array, reach_px: float
+) -> tuple[Array, Array, Array]:
+    """Return samples (N, 4: x, y, z, edge), image normals (N, 2) and pixels (N, 2) of the best gradients."""
     height, width = lab.shape[:2]
     steps = np.arange(-reach_px, reach_px + 0.5)
     samples, normals, found = [], [], []
@@ -104,7 +114,9 @@ def _match(view: CameraView, lab: NDArray[np.float32], segments: Array, reach_px
         profile = cv2.GaussianBlur(profile, (9, 1), 1.5, borderType=cv2.BORDER_REPLICATE)
         strength = np.linalg.norm(np.gradient(profile, axis=1), axis=2)
         # A long straight edge is strong at one offset for all its samples, a mark on the table is not.
-        strength *= 0.3 + np.median(strength, axis=0, keepdims=True) / max(float(np.median(strength, axis=0).max()), 1e-6)
+        strength *= 0.3 + np.median(strength, axis=0, keepdims=True) / max(
+            float(np.median(strength, axis=0).max()), 1e-6
+        )
         best = strength.argmax(axis=1)
         rows = np.arange(len(lines))
         samples.append(np.column_stack([points, np.full(len(points), edge)]))

@@ -69,7 +69,7 @@ class CameraIntrinsics:
         if any(self.distortion):
             criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-12)
             xy = cv2.undistortPointsIter(
-                uv.reshape(-1, 1, 2), self.matrix(), np.array(self.distortion), None, None, criteria
+                uv.reshape(-1, 1, 2), self.matrix(), np.array(self.distortion), np.eye(3), np.eye(3), criteria
             ).reshape(-1, 2)
         else:
             xy = (uv - (self.cx_px, self.cy_px)) / (self.fx_px, self.fy_px)
@@ -94,11 +94,12 @@ class CameraIntrinsics:
         Raises:
             ValueError: the crop leaves the image.
         """
-        inside = 0 <= left_px and 0 <= top_px and left_px + width_px <= self.width_px
-        if not inside or top_px + height_px > self.height_px:
+        starts_inside = left_px >= 0 and top_px >= 0
+        ends_inside = left_px + width_px <= self.width_px and top_px + height_px <= self.height_px
+        if not (starts_inside and ends_inside):
             raise ValueError(
-                f"crop must lie in the {self.width_px} x {self.height_px} image, got {width_px} x {height_px} "
-                f"at ({left_px}, {top_px})"
+                f"crop must lie in the {self.width_px} x {self.height_px} image, "
+                f"got {width_px} x {height_px} at ({left_px}, {top_px})"
             )
         return replace(
             self,

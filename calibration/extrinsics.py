@@ -29,7 +29,7 @@ class CameraPrior:
     def scales(self) -> Array:
         """Return the seven standard deviations in the order of the parameters; none is below 1e-6."""
         stds = [self.position_std_m] * 3 + [self.rotation_std_rad] * 3 + [self.focal_std]
-        return np.maximum(np.array(stds), 1e-6)
+        return np.asarray(np.maximum(np.array(stds), 1e-6))
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,12 @@ def fit_camera(
     def residual(view: CameraView) -> Array:
         return np.asarray(np.nan_to_num((view.project(points) - seen) / std[:, None], nan=1e3))
 
-    return _fit(nominal, prior, residual, float(std.mean()) if len(std) else 1.0, "fit to labelled points")
+    return refine_camera(
+        nominal, prior, residual, float(std.mean()) if len(std) else 1.0, "fit to labelled points"
+    )
 
 
-def _fit(
+def refine_camera(
     nominal: CameraView,
     prior: CameraPrior,
     residual: Callable[[CameraView], Array],
@@ -84,7 +86,19 @@ def _fit(
     method: str,
     start: Array | None = None,
 ) -> CameraFit:
-    """Minimise Huber-weighted residuals (N, d), in standard deviations, plus the prior, by reweighting."""
+    """Return the camera near `nominal` that makes residuals smallest, given what was known before.
+
+    Maximum a posteriori: Huber's loss by iteratively reweighted least squares (Holland and Welsch 1977), with
+    intervals from the curvature at the optimum (Laplace approximation).
+
+    Args:
+        nominal: the camera that the prior is about.
+        prior: how well it is known.
+        residual: maps a camera to residuals (N, d), in standard deviations.
+        pixel_scale: pixels of one standard deviation, for the reported residual.
+        method: named in the estimates.
+        start: seven numbers in the order of `change_of` to start from; None for the nominal camera.
+    """
     scales = prior.scales()
 
     def view_of(x: Array) -> CameraView:
@@ -98,7 +112,9 @@ def _fit(
         size = np.linalg.norm(raw, axis=1)
         weights = np.sqrt(np.minimum(1.0, 2.0 / np.maximum(size, 1e-9)))
         fixed = weights[:, None]
-        solution = least_squares(lambda v, w=fixed: np.concatenate([(residual(view_of(v)) * w).ravel(), v]), x)
+        solution = least_squares(
+            lambda v, w=fixed: np.concatenate([(residual(view_of(v)) * w).ravel(), v]), x
+        )
         x = np.asarray(solution.x)
     assert solution is not None
     covariance = np.linalg.inv(solution.jac.T @ solution.jac)
@@ -106,7 +122,11 @@ def _fit(
     values = x * scales
     final = residual(view_of(x))
     inlier = np.linalg.norm(final, axis=1) < 4.0
-    rms = float(np.sqrt(np.mean(np.sum(final[inlier] ** 2, axis=1)))) * pixel_scale if inlier.any() else float("nan")
+    rms = (
+        float(np.sqrt(np.mean(np.sum(final[inlier] ** 2, axis=1)))) * pixel_scale
+        if inlier.any()
+        else float("nan")
+    )
     estimates = {
         name: Estimate(v + base, v + base - h, v + base + h, 0.95, len(final), unit, method)
         for name, unit, v, h, base in zip(_NAMES, _UNITS, values, half, (0.0,) * 6 + (1.0,), strict=True)

@@ -43,7 +43,9 @@ def urdf_path(rig: Rig) -> Path:
     if name.startswith("pybullet_data:"):
         spec = importlib.util.find_spec("pybullet_data")
         if spec is None or spec.origin is None:
-            raise InputError(f"rig {rig.name}: robot.urdf '{name}' needs the package pybullet, which is not installed")
+            raise InputError(
+                f"rig {rig.name}: robot.urdf '{name}' needs the package pybullet, which is not installed"
+            )
         path = Path(spec.origin).parent / name.removeprefix("pybullet_data:")
     else:
         path = rig.folder / name
@@ -57,10 +59,12 @@ def nominal_world(rig: Rig) -> WorldParams:
     bodies = {b.name: BodyParams(b.name, b.role, b.position_m, b.rpy_rad, 1.0, b.rgb) for b in rig.bodies}
     joints = {j.name: (j.limits[0] + j.limits[1]) / 2 for j in rig.joints}
     if rig.robot is not None:
-        joints.update({name: 0.0 for name in _urdf_joint_names(str(urdf_path(rig)))})
+        joints.update(dict.fromkeys(_urdf_joint_names(str(urdf_path(rig))), 0.0))
         unknown = set(rig.robot.joints) - set(joints)
         if unknown:
-            raise InputError(f"rig {rig.name}: the URDF has no joint '{min(unknown)}'; known: {', '.join(joints)}")
+            raise InputError(
+                f"rig {rig.name}: the URDF has no joint '{min(unknown)}'; known: {', '.join(joints)}"
+            )
         joints.update(rig.robot.joints)
         bodies["robot"] = BodyParams("robot", "robot", rgb=(1.0, 1.0, 1.0))
     for p in rig.placements:
@@ -166,7 +170,11 @@ def _read_urdf(path: str) -> tuple[str, list[_Link]]:
     names = [link.get("name", "") for link in root.findall("link")]
     if root.tag != "robot" or not names:
         raise InputError(f"robot.urdf must hold a <robot> with links, got {path} with <{root.tag}>")
-    joints = {joint.findall("child")[0].get("link", ""): joint for joint in root.findall("joint") if joint.findall("child")}
+    joints = {
+        joint.findall("child")[0].get("link", ""): joint
+        for joint in root.findall("joint")
+        if joint.findall("child")
+    }
     roots = [name for name in names if name not in joints]
     if len(roots) != 1:
         raise InputError(f"robot.urdf must have one root link, got {len(roots)} in {path}")

@@ -62,7 +62,9 @@ def keypoints_of_label(rig: Rig, point: ArrayLike, joints: Mapping[str, float] |
     if rig.label.lift == "plane":
         return np.asarray(world_point)[None]
     if rig.label.lift == "pnp":
-        raise InputError(f"rig {rig.name}: lift 'pnp' cannot place keypoints from a point label; use lift 'plane'")
+        raise InputError(
+            f"rig {rig.name}: lift 'pnp' cannot place keypoints from a point label; use lift 'plane'"
+        )
     if joints is None:
         joints = joints_of_point(rig, world_point)
     return keypoints_in(rig, joint_matrices(rig, joints))
@@ -83,7 +85,8 @@ def lift(rig: Rig, view: CameraView, pixels: ArrayLike) -> Points:
     """Return the label point (3,) in the label's frame that explains keypoint pixels (K, 2).
 
     Lift "plane" cuts the keypoint's ray with a plane of the label's frame; "pnp" finds the rigid body's pose
-    (iterative PnP, as in OpenCV); "joints" finds the joint positions with the least squared reprojection error.
+    (iterative PnP, as in OpenCV); "joints" finds the joint positions with the least squared reprojection
+    error.
     """
     uv = np.asarray(pixels, dtype=np.float64).reshape(-1, 2)
     if rig.label.lift == "plane":
@@ -121,7 +124,10 @@ def _solve_joints(rig: Rig, residual: object) -> dict[str, float]:
     low, high = (np.array([ranges[n][k] for n in names]) for k in (0, 1))
     middle = np.clip([sum(start[n]) / 2 for n in names], low, high)
     fit = least_squares(
-        lambda q: residual(dict(zip(names, q, strict=True))), middle, bounds=(low, high), x_scale=(high - low) / 4
+        lambda q: residual(dict(zip(names, q, strict=True))),
+        middle,
+        bounds=(low, high),
+        x_scale=(high - low) / 4,
     )
     return {n: float(v) for n, v in zip(names, fit.x, strict=True)}
 

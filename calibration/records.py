@@ -66,7 +66,9 @@ def _convert(kind: Any, data: object, where: str) -> object:
         return _convert(options[-1], data, where)
     if origin is typing.Literal:
         if data not in typing.get_args(kind):
-            raise InputError(f"{where} must be one of {', '.join(map(str, typing.get_args(kind)))}, got {data!r}")
+            raise InputError(
+                f"{where} must be one of {', '.join(map(str, typing.get_args(kind)))}, got {data!r}"
+            )
         return data
     if origin is Mapping or origin is dict:
         if not isinstance(data, Mapping):

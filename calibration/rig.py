@@ -3,118 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from calibration.bodies import ZERO, Body, Joint, Range, Robot, Vector3
 from calibration.camera import CameraIntrinsics
 from calibration.pose import Pose, look_at
-
-Vector3 = tuple[float, float, float]
-Range = tuple[float, float]
-Role = Literal["object", "surface", "robot", "background"]
-
-ZERO: Vector3 = (0.0, 0.0, 0.0)
-LARGEST_LENGTH_M = 50.0
-
-
-@dataclass(frozen=True)
-class Joint:
-    """A joint of an arm made of primitive bodies; its name is also the frame that it moves.
-
-    Attributes:
-        name: frame after the joint.
-        parent: frame before it: "world" or another joint.
-        type: revolute (radians) or prismatic (metres).
-        axis: unit vector in the joint's frame.
-        position_m: the joint's frame at zero, in the parent.
-        rpy_rad: the joint's frame at zero, in the parent.
-        limits: lowest and highest position.
-        column: the column of labels.csv that holds its position, when there is one.
-    """
-
-    name: str
-    parent: str
-    type: Literal["revolute", "prismatic"]
-    axis: Vector3
-    limits: Range
-    position_m: Vector3 = ZERO
-    rpy_rad: Vector3 = ZERO
-    column: str | None = None
-
-    def __post_init__(self) -> None:
-        """Check axis and limits."""
-        if abs(math.hypot(*self.axis) - 1.0) > 1e-6:
-            raise ValueError(f"axis must have length 1, got {list(self.axis)}")
-        if not self.limits[0] < self.limits[1]:
-            raise ValueError(f"limits must be [low, high], got {list(self.limits)}")
-
-
-@dataclass(frozen=True)
-class Body:
-    """A primitive body.
-
-    Attributes:
-        name: unique.
-        role: what it is for randomization.
-        shape: box (`size_m`), sphere (`radius_m`) or cylinder along z (`radius_m`, `length_m`).
-        parent: frame that it is fixed to: "world" or a joint.
-        position_m: its centre in the parent.
-        rpy_rad: its orientation in the parent.
-        rgb: nominal colour, 0 to 1.
-        size_uncertainty: half-width of its relative size, such as 0.1 for 10 %.
-    """
-
-    name: str
-    role: Role
-    shape: Literal["box", "sphere", "cylinder"]
-    size_m: Vector3 | None = None
-    radius_m: float | None = None
-    length_m: float | None = None
-    parent: str = "world"
-    position_m: Vector3 = ZERO
-    rpy_rad: Vector3 = ZERO
-    rgb: Vector3 = (0.7, 0.7, 0.7)
-    size_uncertainty: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Check that the sizes fit the shape and are lengths in metres."""
-        needed = {"box": ("size_m",), "sphere": ("radius_m",), "cylinder": ("radius_m", "length_m")}[self.shape]
-        for name in ("size_m", "radius_m", "length_m"):
-            value = getattr(self, name)
-            if (value is not None) != (name in needed):
-                raise ValueError(f"a {self.shape} needs {' and '.join(needed)}, not {name}")
-            for length in value if isinstance(value, tuple) else () if value is None else (value,):
-                if not length > 0:
-                    raise ValueError(f"{name} must be more than 0 m, got {length:g}")
-                if length > LARGEST_LENGTH_M:
-                    raise ValueError(f"{name} must be at most {LARGEST_LENGTH_M:g} m, got {length:g}; is it in mm?")
-        if not 0.0 <= self.size_uncertainty < 0.5:
-            raise ValueError(f"size_uncertainty is relative, 0 to 0.5, got {self.size_uncertainty:g}")
-
-    def half_extents_m(self) -> Vector3:
-        """Return half the size of the body's own bounding box, metres."""
-        if self.size_m is not None:
-            return (self.size_m[0] / 2, self.size_m[1] / 2, self.size_m[2] / 2)
-        radius = self.radius_m or 0.0
-        return (radius, radius, radius if self.length_m is None else self.length_m / 2)
-
-
-@dataclass(frozen=True)
-class Robot:
-    """An arm by URDF: a path from the rig file's folder, or `pybullet_data:...` for what PyBullet ships."""
-
-    urdf: str
-    position_m: Vector3 = ZERO
-    rpy_rad: Vector3 = ZERO
-    joints: Mapping[str, float] = field(default_factory=dict)
-    joint_uncertainty_rad: float = 0.0
 
 
 @dataclass(frozen=True)
 class Camera:
-    """The camera: intrinsics by `focal_px` or by `vertical_fov_rad`; pose in the world by position and direction.
+    """The camera: intrinsics by `focal_px` or by `vertical_fov_rad`; pose by position and direction.
 
     The three uncertainties are one standard deviation each: they are the default widths of the camera's
     randomization and the prior when the camera is refined.
@@ -144,7 +44,9 @@ class Camera:
         if min(self.position_std_m, self.rotation_std_rad, self.focal_std) < 0:
             raise ValueError("position_std_m, rotation_std_rad and focal_std must be 0 or more")
         if self.rotation_std_rad > 1.0:
-            raise ValueError(f"rotation_std_rad must be below 1, got {self.rotation_std_rad:g}; is it in degrees?")
+            raise ValueError(
+                f"rotation_std_rad must be below 1, got {self.rotation_std_rad:g}; is it in degrees?"
+            )
         self.intrinsics()
         self.world_from_camera()
 
@@ -254,7 +156,9 @@ class Label:
     def __post_init__(self) -> None:
         """Check that the parts fit each other."""
         if len(self.columns) != len(self.components) or not self.columns:
-            raise ValueError(f"columns and components must have the same length, got {self.columns}, {self.components}")
+            raise ValueError(
+                f"columns and components must have the same length, got {self.columns}, {self.components}"
+            )
         if not 0.0 < self.std_m < 1.0:
             raise ValueError(f"std_m must lie between 0 and 1 m, got {self.std_m:g}")
         if self.lift == "plane" and self.plane_z_m is None:
@@ -262,7 +166,9 @@ class Label:
         if self.lift != "plane" and self.point_frame is None:
             raise ValueError(f"lift '{self.lift}' needs point_frame")
         if self.point_columns is None and len(self.columns) != 3:
-            raise ValueError("point_columns must name the columns of x, y, z when fewer than three are scored")
+            raise ValueError(
+                "point_columns must name the columns of x, y, z when fewer than three are scored"
+            )
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,9 @@ _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 def rig_names() -> list[str]:
     """Return the names of the rigs that come with the package."""
     folder = resources.files("calibration") / "rigs"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return sorted(
+        entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")
+    )
 
 
 def load_rig(name_or_path: str) -> Rig:
@@ -73,7 +75,9 @@ def _check(rig: Rig, where: str) -> None:
     seen = {"world"}
     for joint in rig.joints:
         if joint.parent not in seen:
-            raise InputError(f"{where}: joint '{joint.name}' has parent '{joint.parent}', not world or an earlier joint")
+            raise InputError(
+                f"{where}: joint '{joint.name}' has parent '{joint.parent}', not world or an earlier joint"
+            )
         seen.add(joint.name)
     for body in rig.bodies:
         if body.parent not in known_parent:
@@ -81,7 +85,10 @@ def _check(rig: Rig, where: str) -> None:
     bodies = {b.name for b in rig.bodies}
     frames = known_parent | bodies
     if rig.robot is None:
-        named = [*((f"keypoint '{k.name}'", k.frame) for k in rig.keypoints), ("label.point_frame", rig.label.point_frame)]
+        named = [
+            *((f"keypoint '{k.name}'", k.frame) for k in rig.keypoints),
+            ("label.point_frame", rig.label.point_frame),
+        ]
         for what, frame in named:
             if frame is not None and frame not in frames:
                 raise InputError(f"{where}: {what} is in frame '{frame}'; known: {', '.join(sorted(frames))}")
@@ -90,9 +97,9 @@ def _check(rig: Rig, where: str) -> None:
             raise InputError(f"{where}: placement of unknown body '{placement.body}'")
         if placement.joint is not None and placement.joint not in joints and rig.robot is None:
             raise InputError(f"{where}: placement of unknown joint '{placement.joint}'")
-    if rig.alignment_body is not None:
-        if rig.alignment_body not in bodies or rig.body(rig.alignment_body).shape != "box":
-            raise InputError(f"{where}: alignment_body must name a box, got '{rig.alignment_body}'")
+    boxes = {b.name for b in rig.bodies if b.shape == "box"}
+    if rig.alignment_body is not None and rig.alignment_body not in boxes:
+        raise InputError(f"{where}: alignment_body must name a box, got '{rig.alignment_body}'")
     if not rig.keypoints:
         raise InputError(f"{where}: at least one [[keypoints]] is needed")
     if rig.label.lift == "pnp" and len(rig.keypoints) < 4:
@@ -116,4 +123,6 @@ def _check_camera_outside(rig: Rig, where: str) -> None:
         else:
             inside = bool(np.hypot(local[0], local[1]) <= half[0] and abs(local[2]) <= half[2])
         if inside:
-            raise InputError(f"{where}: the camera at {list(rig.camera.position_m)} m is inside body '{body.name}'")
+            raise InputError(
+                f"{where}: the camera at {list(rig.camera.position_m)} m is inside body '{body.name}'"
+            )

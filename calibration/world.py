@@ -1,6 +1,7 @@
 """Everything about a station that can be measured or varied, with units.
 
-Calibration estimates these values, randomization draws them, the simulator is a deterministic function of them.
+Calibration estimates these values, randomization draws them, the simulator is a deterministic function of
+them.
 """
 
 from __future__ import annotations
@@ -104,7 +105,8 @@ class SensorParams:
         gamma: exponent on values 0 to 1.
         contrast: factor about middle grey.
         haze: share of a flat grey veil laid over the picture, 0 to 1.
-        shading: strength of smooth uneven light over the picture, as a lamp or a window leaves it; its pattern is random.
+        shading: strength of smooth uneven light over the picture, as a lamp or a window leaves it; its
+            pattern is random.
         vignetting: share of light lost in the corners, 0 to 1.
         blur_px: standard deviation of a Gaussian, in pixels of the output image.
         noise: standard deviation of independent Gaussian noise per channel, grey levels of 255.

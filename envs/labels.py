@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.bodies import Body
 from calibration.kinematics import frame_matrices
 from calibration.lifting import keypoints_in, label_point_in
-from calibration.rig import Body, Rig
+from calibration.rig import Rig
 from calibration.view import CameraView
 from calibration.world import WorldParams
 from envs.rendering.renderer import Images
@@ -22,7 +23,8 @@ class Labels:
 
     Attributes:
         keypoints_px: float64 (N, K, 2); NaN behind the camera.
-        visible: float64 (N, K), share of the keypoint's body that is seen: 1 whole, 0 hidden or out of the picture.
+        visible: float64 (N, K), share of the keypoint's body that is seen: 1 whole, 0 hidden or out of the
+            picture.
         points_m: float64 (N, 3), the label point in the label's frame.
     """
 
@@ -37,7 +39,9 @@ def label_images(rig: Rig, worlds: list[WorldParams], images: Images) -> Labels:
     for k, world in enumerate(worlds):
         view, frames = images.views[k], frame_matrices(rig, world)
         pixels.append(view.project(keypoints_in(rig, frames)))
-        shares = [_visible_share(rig, world, frames, view, images.segmentation[k], p.frame) for p in rig.keypoints]
+        shares = [
+            _visible_share(rig, world, frames, view, images.segmentation[k], p.frame) for p in rig.keypoints
+        ]
         visible.append(shares)
         points.append(label_point_in(rig, frames))
     return Labels(np.array(pixels), np.array(visible, dtype=np.float64), np.array(points))
@@ -51,7 +55,7 @@ def _visible_share(
     segmentation: NDArray[np.int16],
     frame: str,
 ) -> float:
-    """Return seen pixels of a body over the area of its outline; 1 for a keypoint on something that has no outline."""
+    """Return seen pixels of a body over the area of its outline; 1 for what has no outline."""
     names = [b.name for b in world.bodies]
     if frame not in names or frame == "robot":
         return 1.0
@@ -76,5 +80,8 @@ def _outline_points(body: Body) -> NDArray[np.float64]:
     ring = np.column_stack([np.cos(angle), np.sin(angle)])
     if body.shape == "cylinder":
         return np.vstack([np.column_stack([ring * hx, np.full(24, z)]) for z in (-hz, hz)])
-    rings = [np.column_stack([ring * hx * np.cos(t), np.full(24, hx * np.sin(t))]) for t in np.linspace(-1.5, 1.5, 9)]
+    rings = [
+        np.column_stack([ring * hx * np.cos(t), np.full(24, hx * np.sin(t))])
+        for t in np.linspace(-1.5, 1.5, 9)
+    ]
     return np.vstack(rings)

@@ -28,8 +28,8 @@ _DISTRACTOR_SHAPES = ("box", "cylinder", "plate", "box", "sphere", "plate")
 class Scene:
     """The bodies of a rig in one physics client.
 
-    PyBullet never gives back all memory of a removed body, so bodies are made once for each size that is drawn and
-    are parked while they are not needed.
+    PyBullet never gives back all memory of a removed body, so bodies are made once for each size that is
+    drawn and are parked while they are not needed.
     """
 
     def __init__(self, simulation: Simulation, rig: Rig) -> None:
@@ -79,7 +79,9 @@ class Scene:
             self._paint(body, params)
         for name, body in self._shown.items():
             if shown.get(name) != body:
-                self._p.resetBasePositionAndOrientation(body, _PARKED_M, (0, 0, 0, 1), physicsClientId=self._client)
+                self._p.resetBasePositionAndOrientation(
+                    body, _PARKED_M, (0, 0, 0, 1), physicsClientId=self._client
+                )
         self._shown = shown
         return index
 
@@ -100,7 +102,11 @@ class Scene:
         kinds = {
             "box": lambda: {"shapeType": self._p.GEOM_BOX, "halfExtents": [v / 2 for v in scaled]},
             "sphere": lambda: {"shapeType": self._p.GEOM_SPHERE, "radius": scaled[0]},
-            "cylinder": lambda: {"shapeType": self._p.GEOM_CYLINDER, "radius": scaled[0], "length": scaled[1]},
+            "cylinder": lambda: {
+                "shapeType": self._p.GEOM_CYLINDER,
+                "radius": scaled[0],
+                "length": scaled[1],
+            },
         }
         visual = self._p.createVisualShape(**kinds[shape](), physicsClientId=self._client)
         return int(
@@ -157,9 +163,11 @@ class Scene:
             self._link_colours.append((shape[1], tuple(shape[7])))
 
     def _apply_robot(self, world: WorldParams, params: BodyParams) -> int:
-        assert self._robot is not None and self.rig.robot is not None
+        assert self._robot is not None
         for name, position in world.joint_positions().items():
-            self._p.resetJointState(self._robot, self._joint_index[name], position, physicsClientId=self._client)
+            self._p.resetJointState(
+                self._robot, self._joint_index[name], position, physicsClientId=self._client
+            )
         matrix = frame_matrices_of_robot(self.rig, params)
         dynamics = self._p.getDynamicsInfo(self._robot, -1, physicsClientId=self._client)
         # PyBullet places the base by its centre of mass, a URDF by its link frame.

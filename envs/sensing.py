@@ -1,7 +1,7 @@
 """What a camera makes of the light: exposure, colour, blur, noise, compression.
 
-Simple image-space models, each a standard one: exposure and white balance are gains, tone is a power law, noise is
-Gaussian (EMVA 1288 without its signal-dependent part), vignetting is quadratic in the radius.
+Simple image-space models, each a standard one: exposure and white balance are gains, tone is a power law,
+noise is Gaussian (EMVA 1288 without its signal-dependent part), vignetting is quadratic in the radius.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def measure(rgb: NDArray[np.uint8], sensor: SensorParams, seed: int) -> NDArray[
     if sensor == SensorParams():
         return rgb
     if sensor.channels not in _CHANNEL_ORDERS:
-        raise ValueError(f"sensor.channels must be one of {', '.join(_CHANNEL_ORDERS)}, got '{sensor.channels}'")
+        raise ValueError(
+            f"sensor.channels must be one of {', '.join(_CHANNEL_ORDERS)}, got '{sensor.channels}'"
+        )
     x = rgb.astype(np.float32) * np.float32(1 / 255)
     rng = np.random.default_rng(seed)
     if sensor.shading > 0:
@@ -48,7 +50,9 @@ def measure(rgb: NDArray[np.uint8], sensor: SensorParams, seed: int) -> NDArray[
     out = np.clip(x * 255.0 + 0.5, 0, 255).astype(np.uint8)
     if sensor.jpeg_quality < 100:
         quality = [cv2.IMWRITE_JPEG_QUALITY, max(1, round(sensor.jpeg_quality))]
-        out = cv2.imdecode(cv2.imencode(".jpg", out[..., ::-1], quality)[1], cv2.IMREAD_COLOR)[..., ::-1]
+        decoded = cv2.imdecode(cv2.imencode(".jpg", out[..., ::-1], quality)[1], cv2.IMREAD_COLOR)
+        assert decoded is not None
+        out = np.asarray(decoded[..., ::-1], np.uint8)
     order = ["rgb".index(c) for c in sensor.channels]
     return np.ascontiguousarray(out[..., order]).astype(np.uint8)
 

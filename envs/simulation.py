@@ -9,7 +9,7 @@ from typing import Any
 
 
 def import_pybullet() -> Any:
-    """Return the module pybullet; its build note goes to standard error, so that standard output stays ours."""
+    """Return the module pybullet; its build note goes to standard error, as standard output is ours."""
     if "pybullet" in sys.modules:
         return sys.modules["pybullet"]
     sys.stdout.flush()
@@ -42,6 +42,8 @@ class Simulation:
         """Return the simulation itself."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Disconnect."""
         self.close()

@@ -105,7 +105,9 @@ def _planks(rng: np.random.Generator) -> NDArray[np.float64]:
     """Return boards with their own shade, grain along them and dark joints."""
     board = np.clip(np.array([0.75, 0.6, 0.42]) + rng.normal(0.0, 0.12, 3), 0, 1)
     width = int(rng.integers(5, 24))
-    grain = cv2.resize(rng.random((SIZE_PX, 8)).astype(np.float32), (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_LINEAR)
+    grain = cv2.resize(
+        rng.random((SIZE_PX, 8)).astype(np.float32), (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_LINEAR
+    )
     rows = np.arange(SIZE_PX) // width
     shade = rng.uniform(-0.12, 0.12, int(rows.max()) + 1)[rows][:, None] + 0.12 * (grain - 0.5)
     shade = shade + 0.15 * (_value_noise(rng, 2) - 0.5)
@@ -153,5 +155,7 @@ def _add_marks(rng: np.random.Generator, picture: NDArray[np.float64], count: in
         grey = float(rng.choice([0.03, 0.1, 0.9, 1.0, rng.random()]))
         colour = (grey, grey, grey) if rng.random() < 0.7 else tuple(float(v) for v in rng.random(3))
         size = (int(rng.integers(1, 7)), int(rng.integers(1, 7)))
-        cv2.fillPoly(picture, [cv2.boxPoints((centre, size, float(rng.uniform(0, 90)))).astype(np.int32)], colour)
+        cv2.fillPoly(
+            picture, [cv2.boxPoints((centre, size, float(rng.uniform(0, 90)))).astype(np.int32)], colour
+        )
     return picture

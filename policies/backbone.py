@@ -34,7 +34,8 @@ class Backbone(nn.Module):
 
         Args:
             name: any timm model that offers feature maps.
-            weights: None for random values, "pretrained" for timm's if they can be fetched, else a safetensors file.
+            weights: None for random values, "pretrained" for timm's if they can be fetched, else a
+                safetensors file.
 
         Raises:
             InputError: no such model, or a file whose weights are of another architecture.
@@ -50,7 +51,9 @@ class Backbone(nn.Module):
         strides = probe.feature_info.reduction()
         wanted = tuple(k for k, s in enumerate(strides) if 4 <= s <= _COARSEST)
         if not wanted:
-            raise InputError(f"backbone '{name}' has no feature maps between stride 4 and {_COARSEST}, got {strides}")
+            raise InputError(
+                f"backbone '{name}' has no feature maps between stride 4 and {_COARSEST}, got {strides}"
+            )
         self.net = self._create(timm, name, wanted, weights == PRETRAINED)
         self.channels: list[int] = self.net.feature_info.channels()
         self.strides: list[int] = self.net.feature_info.reduction()
@@ -96,7 +99,7 @@ def load_weights(module: nn.Module, path: Path) -> None:
         key = (wrong or missing)[0]
         got = tuple(state[key].shape) if key in state else "nothing"
         raise InputError(
-            f"weights {path} are of another architecture: {len(wrong)} of {len(own)} tensors differ in shape, "
-            f"{len(missing)} are missing; '{key}' must be {tuple(own[key].shape)}, got {got}"
+            f"weights {path} are of another architecture: {len(wrong)} of {len(own)} tensors differ in "
+            f"shape, {len(missing)} are missing; '{key}' must be {tuple(own[key].shape)}, got {got}"
         )
     module.load_state_dict({k: state[k] for k in own})

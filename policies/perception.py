@@ -78,7 +78,9 @@ class PerceptionModel(nn.Module):
         bottom, right = -x.shape[2] % step, -x.shape[3] % step
         if bottom or right:
             x = functional.pad(x, (0, right, 0, bottom))
-        out: KeypointMaps | torch.Tensor = self.head(self.backbone(x.contiguous(memory_format=torch.channels_last)))
+        out: KeypointMaps | torch.Tensor = self.head(
+            self.backbone(x.contiguous(memory_format=torch.channels_last))
+        )
         return out
 
     def loss(
@@ -89,14 +91,19 @@ class PerceptionModel(nn.Module):
         Args:
             pictures: (N, 3, H, W).
             pixels: (N, K, 2) keypoints.
-            weight: (N, K), 0 leaves a keypoint out; a frame whose first weight is 0 does not count for regression.
+            weight: (N, K), 0 leaves a keypoint out; a frame whose first weight is 0 does not count for
+                regression.
             points: (N, 3) label points, metres.
         """
         out = self.forward(pictures)
         if isinstance(out, KeypointMaps):
             return keypoint_loss(out, pixels, weight)
-        mean, std = (torch.tensor(v, device=out.device) for v in (self.spec.point_mean_m, self.spec.point_std_m))
-        error = functional.smooth_l1_loss(out, (torch.nan_to_num(points).float() - mean) / std, reduction="none")
+        mean, std = (
+            torch.tensor(v, device=out.device) for v in (self.spec.point_mean_m, self.spec.point_std_m)
+        )
+        error = functional.smooth_l1_loss(
+            out, (torch.nan_to_num(points).float() - mean) / std, reduction="none"
+        )
         used = (weight[:, :1] > 0).float()
         return (error * used).sum() / (3 * used.sum()).clamp(min=1.0)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
-# A torchvision wheel built for CUDA beside a CPU build of torch cannot load its operators and then fails to import,
-# although timm's models use none of them. Declaring the two that it registers at import is enough.
+# A torchvision wheel built for CUDA beside a CPU build of torch cannot load its operators and then fails to
+# import, although timm's models use none of them. Declaring the two that it registers at import is enough.
 _BOXES = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _declared: list[object] = []
 
@@ -19,9 +19,9 @@ def import_timm() -> ModuleType:
             raise
         import torch
 
-        library = torch.library.Library("torchvision", "DEF")
-        library.define(f"nms{_BOXES}")
-        library.define(f"qnms{_BOXES}")
+        library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+        for name in ("nms", "qnms"):
+            library.define(f"{name}{_BOXES}")  # type: ignore[no-untyped-call]
         _declared.append(library)
     import timm
 

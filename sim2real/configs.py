@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
-
-import tyro
-
-Text = str
-Device = Annotated[str, tyro.conf.arg(help="auto (a GPU when there is one), cpu, cuda or cuda:N")]
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -20,7 +15,7 @@ class PretrainConfig:
     """name of a shipped rig, or path of a rig's TOML file"""
     out: Path
     """new folder for the run"""
-    frames: int = 12000
+    frames: int = 8000
     """simulated frames, each seen once"""
     seed: int = 0
     """seed of frames and weights"""
@@ -28,9 +23,9 @@ class PretrainConfig:
     """auto (a GPU when there is one), cpu, cuda or cuda:N"""
     resume: bool = False
     """go on with an interrupted run"""
-    workers: int = 2
+    workers: int = 1
     """processes that draw frames; the result does not depend on it"""
-    backbone: str = "regnetx_002"
+    backbone: str = "resnet10t"
     """timm name of the image encoder"""
     weights: str | None = None
     """safetensors state dict for the backbone, or "pretrained" for ImageNet weights if they can be fetched"""
@@ -40,9 +35,146 @@ class PretrainConfig:
     """preset name or TOML file; default: the rig's own choice"""
     batch_size: int = 16
     """frames a step"""
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     """highest learning rate"""
     threads: int = 0
-    """threads for training on the CPU; 0: one a core. Changing it may change the last bits of the weights"""
+    """threads for training on the CPU; 0: half the cores. Another number may change the last bits of the weights"""
     checkpoint_every: int = 100
     """steps between states from which an interrupted run goes on"""
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """Fine-tune a pretrained model on a few labelled photographs."""
+
+    model: Path
+    """run folder of pretrain"""
+    real: Path
+    """folder with photographs and labels.csv"""
+    frames: int
+    """labelled photographs to use, drawn by seed from the fitting side of the rig's split"""
+    out: Path
+    """new folder for the run"""
+    seed: int = 0
+    """which frames, and the order of training"""
+    device: str = "auto"
+    """auto (a GPU when there is one), cpu, cuda or cuda:N"""
+    resume: bool = False
+    """repeat an interrupted run"""
+    randomization: str | None = None
+    """preset for the simulated frames that are mixed in; default: the rig's own choice"""
+    threads: int = 0
+    """threads for training on the CPU; 0: half the cores"""
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Score a model on real photographs that it never saw."""
+
+    model: Path
+    """run folder of pretrain or finetune"""
+    real: Path
+    """folder with photographs and labels.csv"""
+    json: Path
+    """file for the summary; predictions of every frame go beside it as CSV"""
+    align: bool = False
+    """first align the camera on the folder's photographs; no label is read for it"""
+    device: str = "auto"
+    """auto (a GPU when there is one), cpu, cuda or cuda:N"""
+    overwrite: bool = False
+    """replace existing result files"""
+
+
+@dataclass(frozen=True)
+class TransferConfig:
+    """Measure the whole way: error on held-out photographs against the number of labelled ones."""
+
+    rig: str
+    """name of a shipped rig, or path of a rig's TOML file"""
+    real: Path
+    """folder with photographs and labels.csv"""
+    out: Path
+    """folder for runs, results and report"""
+    budgets: tuple[int, ...] = (0, 5, 10, 20)
+    """numbers of labelled photographs"""
+    seeds: int = 3
+    """pretraining runs"""
+    subsets: int = 5
+    """drawings of the labelled photographs for each budget"""
+    frames: int = PretrainConfig.frames
+    """simulated frames of each pretraining"""
+    test_groups: tuple[str, ...] = ()
+    """groups to hold out instead of the rig's own"""
+    scratch: bool = True
+    """also train the same network from scratch on the same photographs"""
+    pretrained: tuple[Path, ...] = ()
+    """finished pretraining runs to use instead of new ones, one a seed"""
+    device: str = "auto"
+    """auto (a GPU when there is one), cpu, cuda or cuda:N"""
+    workers: int = 0
+    """parallel processes for fine-tuning on the CPU; 0: one a core"""
+    resume: bool = False
+    """go on with an interrupted transfer"""
+
+
+@dataclass(frozen=True)
+class PreviewConfig:
+    """Draw a contact sheet of randomized worlds: what training sees."""
+
+    rig: str
+    """name of a shipped rig, or path of a rig's TOML file"""
+    out: Path
+    """PNG file to write"""
+    frames: int = 24
+    """pictures on the sheet; the first is the nominal world"""
+    seed: int = 0
+    """seed of the worlds"""
+    randomization: str | None = None
+    """preset name or TOML file; default: the rig's own choice"""
+    overwrite: bool = False
+    """replace an existing file"""
+
+
+@dataclass(frozen=True)
+class GetConfig:
+    """Fetch a public set of real photographs by name."""
+
+    name: str
+    """name of the data set, such as cube_on_table"""
+    out: Path
+    """folder for it"""
+    base_url: str | None = None
+    """another address to fetch from, such as a mirror"""
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """Write the HTML report of a transfer again."""
+
+    result: Path
+    """transfer.json, or the folder that holds it"""
+    images: Path | None = None
+    """folder of the photographs, to draw errors on them"""
+    out: Path | None = None
+    """folder for the report; default: report/ beside the result"""
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """Run the whole way without hardware or network, on a held-out simulation, in about five minutes."""
+
+    out: Path = Path("runs/demo")
+    """new folder for the run"""
+    frames: int = 3200
+    """simulated frames of the pretraining"""
+    seed: int = 0
+    """seed of everything"""
+    open: bool = False
+    """open the report in a browser"""
+    resume: bool = False
+    """go on with an interrupted demo"""
+
+
+@dataclass(frozen=True)
+class InfoConfig:
+    """Print versions, machine, rigs, presets and data sets."""

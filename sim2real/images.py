@@ -25,7 +25,10 @@ def read_image(path: Path) -> tuple[NDArray[np.uint8], str | None]:
         raise InputError(f"cannot read image {path}: {error.strerror}") from None
     if _cut_off(data):
         raise InputError(f"image {path} is cut off: the file ends before the picture does; copy it again")
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    except cv2.error:  # a header that promises more pixels than OpenCV reads
+        pixels = None
     if pixels is None:
         raise InputError(f"image {path} must be a picture that OpenCV can read (JPEG, PNG, BMP), got something else")
     notes = []

@@ -23,7 +23,9 @@ _SIZE_STEP = 0.02
 def preset_names() -> list[str]:
     """Return the names of the presets that come with the package."""
     folder = resources.files("sim2real") / "presets"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return sorted(
+        entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")
+    )
 
 
 def load_preset(name_or_path: str) -> RandomizationSpec:
@@ -38,7 +40,9 @@ def load_preset(name_or_path: str) -> RandomizationSpec:
     path = Path(name_or_path)
     if not path.is_file():
         known = ", ".join(preset_names())
-        raise InputError(f"randomization must be a TOML file or one of {known}, got '{name_or_path}', which is neither")
+        raise InputError(
+            f"randomization must be a TOML file or one of {known}, got '{name_or_path}', which is neither"
+        )
     return parse_preset(path.read_text(encoding="utf-8"), str(path), path.resolve().parent)
 
 
@@ -50,8 +54,12 @@ def parse_preset(text: str, where: str, folder: Path) -> RandomizationSpec:
         raise InputError(f"{where} must be TOML: {error}") from None
     unknown = set(data) - {"format", "name", "channels"}
     if unknown or data.get("format", 1) != 1:
-        raise InputError(f"{where}: expected format = 1, name and [[channels]], got {', '.join(sorted(data))}")
-    channels = tuple(_channel(c, f"{where}: channel {k + 1}", folder) for k, c in enumerate(data.get("channels", [])))
+        raise InputError(
+            f"{where}: expected format = 1, name and [[channels]], got {', '.join(sorted(data))}"
+        )
+    channels = tuple(
+        _channel(c, f"{where}: channel {k + 1}", folder) for k, c in enumerate(data.get("channels", []))
+    )
     return RandomizationSpec(str(data.get("name", where)), channels)
 
 
@@ -64,7 +72,9 @@ def _channel(data: dict[str, Any], where: str, folder: Path) -> Channel:
     if how not in ("set", "add", "scale"):
         raise InputError(f"{where} ({target}): how must be set, add or scale, got {how!r}")
     if kind not in BY_NAME:
-        raise InputError(f"{where} ({target}): distribution must be one of {', '.join(BY_NAME)}, got {kind!r}")
+        raise InputError(
+            f"{where} ({target}): distribution must be one of {', '.join(BY_NAME)}, got {kind!r}"
+        )
     if "images" in values:
         pictures = folder / values.pop("images")
         if not pictures.is_dir():
@@ -88,7 +98,7 @@ def _expand(option: Any) -> list[Any]:
 
 
 def rig_spec(rig: Rig, preset: RandomizationSpec) -> RandomizationSpec:
-    """Return the preset with what follows from the rig: placements, uncertain sizes, camera, joints, distractors.
+    """Return the preset with what follows from the rig: placements, sizes, camera, joints, distractors.
 
     What the preset itself says about the same paths wins.
     """
@@ -110,7 +120,9 @@ def rig_spec(rig: Rig, preset: RandomizationSpec) -> RandomizationSpec:
         placed = {p.joint for p in rig.placements}
         for name in rig.robot.joints:
             if name not in placed and "finger" not in name:
-                own.append(Channel(f"joints.{name}.position", Normal(0.0, rig.robot.joint_uncertainty_rad), "add"))
+                own.append(
+                    Channel(f"joints.{name}.position", Normal(0.0, rig.robot.joint_uncertainty_rad), "add")
+                )
     own.append(Channel("camera.shift_m", Normal(0.0, rig.camera.position_std_m)))
     own.append(Channel("camera.tilt_rad", Normal(0.0, rig.camera.rotation_std_rad)))
     own.append(Channel("camera.focal_scale", Normal(1.0, rig.camera.focal_std)))

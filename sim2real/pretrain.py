@@ -94,7 +94,7 @@ def pretrain(config: PretrainConfig) -> Path:
 def prepare_torch(seed: int, threads: int) -> None:
     """Fix what training depends on: weights' seed and number of threads."""
     torch.manual_seed(seed)
-    torch.set_num_threads(threads or core_count())
+    torch.set_num_threads(threads or max(1, core_count() // 2))
 
 
 def core_count() -> int:

@@ -23,8 +23,8 @@ class Channel:
     """One thing that varies.
 
     Attributes:
-        target: a path in WorldParams. `bodies.@ROLE.field` stands for every body of the role, `bodies.*.field` and
-            `joints.*.position` for every one; each gets its own draws.
+        target: a path in WorldParams. `bodies.@ROLE.field` stands for every body of the role,
+            `bodies.*.field` and `joints.*.position` for every one; each gets its own draws.
         distribution: what is drawn; a vector gets one draw for each element.
         how: whether the draw replaces the nominal value, is added to it or multiplies it.
     """
@@ -49,7 +49,8 @@ class RandomizationSpec:
 class WorldSampler:
     """Draws worlds of one spec around one nominal world.
 
-    Every path has a random stream of its own, keyed by its name, so a new channel never changes another's draws.
+    Every path has a random stream of its own, keyed by its name, so a new channel never changes another's
+    draws.
     """
 
     def __init__(self, spec: RandomizationSpec, nominal: WorldParams) -> None:
@@ -87,7 +88,7 @@ def sample_world(spec: RandomizationSpec, nominal: WorldParams, seed: int) -> Wo
 
 
 class _Streams:
-    """Independent random streams: Philox (Salmon et al. 2011), keyed by channel and seed, its counter by world.
+    """Independent random streams: Philox (Salmon et al. 2011), keyed by channel and seed, counter by world.
 
     One generator is set to each stream in turn, ten times faster than a new one.
     """
@@ -137,13 +138,17 @@ def _resolve(target: str, world: WorldParams, known: dict[str, Any], where: str)
 
 def _unknown(target: str, known: dict[str, Any], where: str) -> InputError:
     shown = ", ".join(list(known)[-12:])
-    return InputError(f"randomization {where}: no world parameter '{target}'; known are {shown}, ... and bodies.@ROLE.*")
+    return InputError(
+        f"randomization {where}: no world parameter '{target}'; known are {shown}, ... and bodies.@ROLE.*"
+    )
 
 
 def _check_kind(channel: Channel, path: str, nominal: Any, where: str) -> None:
     try:
         value = _draw(channel, nominal, np.random.default_rng(0))
     except (TypeError, IndexError, ValueError) as error:
-        raise InputError(f"randomization {where}: {path} cannot be drawn from {channel.distribution}: {error}") from None
+        raise InputError(
+            f"randomization {where}: {path} cannot be drawn from {channel.distribution}: {error}"
+        ) from None
     if isinstance(nominal, bool) and not isinstance(value, bool):
         raise InputError(f"randomization {where}: {path} is true or false, got {channel.distribution}")

@@ -78,7 +78,9 @@ def load_real(folder: Path, rig: Rig) -> RealData:
     """
     rows = _read_rows(folder, rig)
     data = rig.data
-    pictures, notes, hashes = [], [], []
+    pictures: list[NDArray[np.uint8]] = []
+    notes: list[str] = []
+    hashes: list[str] = []
     for line, row in rows:
         path = folder / row[data.image_column]
         if not path.is_file():
@@ -125,7 +127,8 @@ def _read_rows(folder: Path, rig: Rig) -> list[tuple[int, dict[str, str]]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            header = list(reader.fieldnames or [])
+            header = [name.strip() for name in reader.fieldnames or []]
+            reader.fieldnames = header
             rows = [(reader.line_num, {k: (v or "").strip() for k, v in row.items() if k}) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)

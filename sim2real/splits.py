@@ -55,6 +55,7 @@ def split_frames(rig: Rig, frames: Sequence[RealFrame], test_groups: Sequence[st
         if not wanted:
             wanted = groups[-max(1, len(groups) // 3) :]
         held = [f.group in wanted for f in frames]
+        wanted = [g for g in groups if g in wanted]
         rule = f"by column {column}: {', '.join(wanted)} held out"
     else:
         if test_groups:
@@ -83,8 +84,10 @@ def choose_frames(frames: Sequence[RealFrame], count: int, seed: int, what: str)
     """Return `count` of the frames, drawn by seed, in their own order.
 
     Raises:
-        InputError: there are fewer.
+        InputError: there are fewer, or the count is negative.
     """
+    if count < 0:
+        raise InputError(f"{what} must be 0 or more frames, got {count}")
     if count > len(frames):
         raise InputError(f"{what} needs {count} usable labelled frames, found {len(frames)}; use a smaller budget")
     order = np.random.default_rng([seed, 77]).permutation(len(frames))[:count]

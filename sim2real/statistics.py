@@ -28,17 +28,19 @@ def bootstrap_mean(errors: ArrayLike, unit: str, seed: int = 0) -> Estimate:
         raise ValueError("bootstrap_mean needs at least one finite error, got none")
     rng = np.random.default_rng(seed)
     runs, frames = table.shape
-    means = np.empty(_RESAMPLES)
-    for k in range(_RESAMPLES):
-        part = table[rng.integers(runs, size=runs)[:, None], rng.integers(frames, size=frames)[None, :]]
-        finite = np.isfinite(part)
-        means[k] = part[finite].mean() if finite.any() else np.nan
+    # How often each run and each frame is drawn in one resample; a mean is then a weighted one.
+    run_counts = rng.multinomial(runs, np.full(runs, 1 / runs), size=_RESAMPLES)
+    frame_counts = rng.multinomial(frames, np.full(frames, 1 / frames), size=_RESAMPLES)
+    scored = np.isfinite(table)
+    total = ((run_counts @ np.where(scored, table, 0.0)) * frame_counts).sum(axis=1)
+    count = ((run_counts @ scored.astype(np.float64)) * frame_counts).sum(axis=1)
+    means = total[count > 0] / count[count > 0]
     tail = 50 * (1 - CONFIDENCE)
-    low, high = np.nanpercentile(means, [tail, 100 - tail])
-    mean = float(np.nanmean(table))
-    count = int(np.isfinite(table).any(axis=0).sum())
+    low, high = np.percentile(means, [tail, 100 - tail])
+    mean = float(table[scored].mean())
+    seen = int(scored.any(axis=0).sum())
     method = "percentile bootstrap over frames" + (" and runs" if runs > 1 else "")
-    return Estimate(mean, min(float(low), mean), max(float(high), mean), CONFIDENCE, count, unit, method)
+    return Estimate(mean, min(float(low), mean), max(float(high), mean), CONFIDENCE, seen, unit, method)
 
 
 def describe(errors: ArrayLike, unit: str) -> dict[str, object]:

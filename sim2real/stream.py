@@ -1,4 +1,4 @@
-"""An endless stream of labelled simulated frames; frame number i is a function of rig, spec, seed and i alone."""
+"""An endless stream of labelled simulated frames; frame i is a function of rig, spec, seed and i alone."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ class Batch:
 class SimulatedFrames:
     """Draws frames by number. The simulator is made on first use, so that each worker process has its own."""
 
-    def __init__(self, rig: Rig, spec: RandomizationSpec, seed: int, camera: CameraIntrinsics | None = None) -> None:
+    def __init__(
+        self, rig: Rig, spec: RandomizationSpec, seed: int, camera: CameraIntrinsics | None = None
+    ) -> None:
         """Keep what defines the stream; `camera` defaults to the rig's at the size that the model sees."""
         self.rig = rig
         self.seed = seed

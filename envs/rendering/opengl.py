@@ -26,11 +26,12 @@ def projection_matrix(
         camera: pixel (0, 0) is the centre of the top-left pixel.
         near_m: nearest depth that is drawn.
         far_m: farthest depth that is drawn.
-        sample_px: where in a pixel the renderer samples, from its centre, both axes: 0 for a renderer that samples
-            centres, -0.5 for one that samples corners (TinyRenderer).
+        sample_px: where in a pixel the renderer samples, from its centre, to the right and up: 0 for a
+            renderer that samples centres, -0.5 for one that samples lower left corners (TinyRenderer).
     """
     width, height = camera.width_px, camera.height_px
-    cx, cy = camera.cx_px + 0.5 + sample_px, camera.cy_px + 0.5 + sample_px
+    # Buffers run from the bottom row up: what is left of a pixel's centre in x is below it in y.
+    cx, cy = camera.cx_px + 0.5 + sample_px, camera.cy_px + 0.5 - sample_px
     return np.array(
         [
             [2 * camera.fx_px / width, 0.0, 1.0 - 2.0 * cx / width, 0.0],

@@ -21,7 +21,7 @@ from envs.simulation import Simulation
 from envs.textures import texture_picture
 
 NEAR_M, FAR_M = 0.02, 20.0
-# TinyRenderer samples pixels at their top-left corner, half a pixel off the pinhole model.
+# TinyRenderer samples pixels at their lower left corner, half a pixel off the pinhole model.
 _SAMPLE_PX = -0.5
 
 
@@ -73,10 +73,12 @@ class TinyRenderer:
         rgb = _over_background(rgb, bodies < 0, world.background)
         if maps is not None:
             rgb = cv2.remap(rgb, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
-            depth = cv2.remap(depth, *maps, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-            segmentation = cv2.remap(segmentation, *maps, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE).astype(
-                np.int16
+            depth = cv2.remap(depth, *maps, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE).astype(
+                np.float32
             )
+            segmentation = cv2.remap(
+                segmentation, *maps, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
+            ).astype(np.int16)
         return rgb, depth, segmentation
 
     def _pixels(
@@ -118,13 +120,17 @@ def _over_background(
         rgb[empty] = np.clip(255.0 * colour, 0, 255).astype(np.uint8)
     else:
         height, width = empty.shape
-        picture = cv2.resize(texture_picture(background.texture), (width, height), interpolation=cv2.INTER_LINEAR)
+        picture = cv2.resize(
+            texture_picture(background.texture), (width, height), interpolation=cv2.INTER_LINEAR
+        )
         rgb[empty] = np.clip(picture[empty] * colour, 0, 255).astype(np.uint8)
     return rgb
 
 
 @lru_cache(maxsize=64)
-def _undistorted(camera: CameraIntrinsics) -> tuple[CameraIntrinsics, tuple[NDArray[np.float32], NDArray[np.float32]]]:
+def _undistorted(
+    camera: CameraIntrinsics,
+) -> tuple[CameraIntrinsics, tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Return a wider pinhole camera and the maps from its picture to the distorted one."""
     width, height = camera.width_px, camera.height_px
     u, v = np.meshgrid(np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64))

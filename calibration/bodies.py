@@ -1,0 +1,112 @@
+"""The bodies, joints and arms that a station is made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Vector3 = tuple[float, float, float]
+Range = tuple[float, float]
+Role = Literal["object", "surface", "robot", "background"]
+
+ZERO: Vector3 = (0.0, 0.0, 0.0)
+LARGEST_LENGTH_M = 50.0
+
+
+@dataclass(frozen=True)
+class Joint:
+    """A joint of an arm made of primitive bodies; its name is also the frame that it moves.
+
+    Attributes:
+        name: frame after the joint.
+        parent: frame before it: "world" or another joint.
+        type: revolute (radians) or prismatic (metres).
+        axis: unit vector in the joint's frame.
+        position_m: the joint's frame at zero, in the parent.
+        rpy_rad: the joint's frame at zero, in the parent.
+        limits: lowest and highest position.
+        column: the column of labels.csv that holds its position, when there is one.
+    """
+
+    name: str
+    parent: str
+    type: Literal["revolute", "prismatic"]
+    axis: Vector3
+    limits: Range
+    position_m: Vector3 = ZERO
+    rpy_rad: Vector3 = ZERO
+    column: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check axis and limits."""
+        if abs(math.hypot(*self.axis) - 1.0) > 1e-6:
+            raise ValueError(f"axis must have length 1, got {list(self.axis)}")
+        if not self.limits[0] < self.limits[1]:
+            raise ValueError(f"limits must be [low, high], got {list(self.limits)}")
+
+
+@dataclass(frozen=True)
+class Body:
+    """A primitive body.
+
+    Attributes:
+        name: unique.
+        role: what it is for randomization.
+        shape: box (`size_m`), sphere (`radius_m`) or cylinder along z (`radius_m`, `length_m`).
+        parent: frame that it is fixed to: "world" or a joint.
+        position_m: its centre in the parent.
+        rpy_rad: its orientation in the parent.
+        rgb: nominal colour, 0 to 1.
+        size_uncertainty: half-width of its relative size, such as 0.1 for 10 %.
+    """
+
+    name: str
+    role: Role
+    shape: Literal["box", "sphere", "cylinder"]
+    size_m: Vector3 | None = None
+    radius_m: float | None = None
+    length_m: float | None = None
+    parent: str = "world"
+    position_m: Vector3 = ZERO
+    rpy_rad: Vector3 = ZERO
+    rgb: Vector3 = (0.7, 0.7, 0.7)
+    size_uncertainty: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check that the sizes fit the shape and are lengths in metres."""
+        needed = {"box": ("size_m",), "sphere": ("radius_m",), "cylinder": ("radius_m", "length_m")}[
+            self.shape
+        ]
+        for name in ("size_m", "radius_m", "length_m"):
+            value = getattr(self, name)
+            if (value is not None) != (name in needed):
+                raise ValueError(f"a {self.shape} needs {' and '.join(needed)}, not {name}")
+            for length in value if isinstance(value, tuple) else () if value is None else (value,):
+                if not length > 0:
+                    raise ValueError(f"{name} must be more than 0 m, got {length:g}")
+                if length > LARGEST_LENGTH_M:
+                    raise ValueError(
+                        f"{name} must be at most {LARGEST_LENGTH_M:g} m, got {length:g}; is it in mm?"
+                    )
+        if not 0.0 <= self.size_uncertainty < 0.5:
+            raise ValueError(f"size_uncertainty is relative, 0 to 0.5, got {self.size_uncertainty:g}")
+
+    def half_extents_m(self) -> Vector3:
+        """Return half the size of the body's own bounding box, metres."""
+        if self.size_m is not None:
+            return (self.size_m[0] / 2, self.size_m[1] / 2, self.size_m[2] / 2)
+        radius = self.radius_m or 0.0
+        return (radius, radius, radius if self.length_m is None else self.length_m / 2)
+
+
+@dataclass(frozen=True)
+class Robot:
+    """An arm by URDF: a path from the rig file's folder, or `pybullet_data:...` for what PyBullet ships."""
+
+    urdf: str
+    position_m: Vector3 = ZERO
+    rpy_rad: Vector3 = ZERO
+    joints: Mapping[str, float] = field(default_factory=dict)
+    joint_uncertainty_rad: float = 0.0

@@ -1,0 +1,231 @@
+"""The command line: parse, call, print one line, set the exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tomllib
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, fields, replace
+from pathlib import Path
+from typing import Any
+
+from calibration.errors import InputError
+
+# One line a command; kept here so that `sim2real --help` needs no parser and no config.
+COMMANDS = {
+    "info": "print versions, machine, rigs, presets and data sets",
+    "preview": "draw a contact sheet of randomized worlds: what training sees",
+    "pretrain": "pretrain a perception model on an endless stream of simulated frames",
+    "finetune": "fine-tune a pretrained model on a few labelled photographs",
+    "evaluate": "score a model on photographs that it never saw",
+    "transfer": "measure the whole way: error against the number of labelled photographs",
+    "get": "fetch a public set of real photographs by name",
+    "demo": "run the whole way on a held-out simulation, in about five minutes",
+    "report": "write the HTML report of a transfer again",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status: 0, 2 for what the user can mend, 1 for our own faults, 130 for Ctrl-C."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        _print(_help())
+        return 0 if words else 2
+    if words[0] == "--version":
+        from sim2real import __version__
+
+        _print(__version__)
+        return 0
+    name, rest = words[0].replace("_", "-"), words[1:]
+    if name not in COMMANDS:
+        return _fail(f"command must be one of {', '.join(COMMANDS)}, got '{words[0]}'")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        return _run(name, rest)
+    except InputError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return _fail("interrupted; rerun with --resume to go on", 130)
+    except OSError as error:
+        if error.filename is None and error.errno is None:
+            traceback.print_exc()
+            return 1
+        where = f" ({error.filename})" if error.filename else ""
+        return _fail(f"{error.strerror or error}{where}")
+    except Exception:  # noqa: BLE001 - the one place where our own faults end
+        traceback.print_exc()
+        return 1
+
+
+def _run(name: str, words: list[str]) -> int:
+    from sim2real import configs
+
+    kind = getattr(configs, f"{name.capitalize()}Config")
+    config = _parse(name, kind, words)
+    if config is None:
+        return 0
+    # Waiting threads that spin would take the cores from the processes that draw frames.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    return _ACTIONS[name](config)
+
+
+def _parse(name: str, kind: type[Any], words: list[str]) -> Any:
+    """Return the command's config: `--config FILE` first, flags win. None after `--help`."""
+    import tyro
+
+    default = None
+    if "--config" in words:
+        at = words.index("--config")
+        if at + 1 >= len(words):
+            raise InputError("--config needs a TOML file")
+        default = _read_config(kind, Path(words[at + 1]))
+        words = words[:at] + words[at + 2 :]
+    given = {word.split("=")[0].removeprefix("--").replace("-", "_") for word in words if word.startswith("--")}
+    try:
+        if default is None:
+            return tyro.cli(kind, prog=f"sim2real {name}", args=words, use_underscores=False)
+        missing = [f.name for f in fields(kind) if f.default is MISSING and f.name not in default and f.name not in given]
+        if missing:
+            raise InputError(f"--{missing[0].replace('_', '-')} is needed, on the command line or in --config")
+        blank = {f.name: _placeholder(f.type) for f in fields(kind) if f.default is MISSING}
+        start = replace(kind(**blank), **default)
+        return tyro.cli(kind, prog=f"sim2real {name}", args=words, default=start, use_underscores=False)
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            return None
+        raise
+
+
+def _placeholder(annotation: object) -> Any:
+    return {"int": 0, "Path": Path(), "str": ""}[str(annotation)]
+
+
+def _read_config(kind: type[Any], path: Path) -> dict[str, Any]:
+    from calibration.records import from_plain
+
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read --config {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"--config {path} must be TOML: {error}") from None
+    data = {key.replace("-", "_"): value for key, value in data.items()}
+    blank = {f.name: {"int": 0}.get(str(f.type), "") for f in fields(kind) if f.default is MISSING}
+    checked = from_plain(kind, {**blank, **data}, str(path))
+    return {key: getattr(checked, key) for key in data}
+
+
+def _info(config: Any) -> int:
+    from sim2real.info import info_lines
+
+    _print("\n".join(info_lines()))
+    return 0
+
+
+def _preview(config: Any) -> int:
+    from sim2real.preview import preview
+
+    _print(f"contact sheet: {preview(config)}")
+    return 0
+
+
+def _pretrain(config: Any) -> int:
+    from sim2real.pretrain import pretrain
+
+    _print(f"model: {pretrain(config)}")
+    return 0
+
+
+def _finetune(config: Any) -> int:
+    from sim2real.finetune import finetune
+
+    _print(f"model: {finetune(config)}")
+    return 0
+
+
+def _evaluate(config: Any) -> int:
+    from sim2real.evaluate import evaluate
+
+    summary: Any = evaluate(config)
+    low, high = summary["interval"]
+    _print(
+        f"{summary['quantity']}: mean error {summary['mean']:.4f} m [{low:.4f}, {high:.4f}], median {summary['median']:.4f} m, "
+        f"{summary['frames']} frames of {summary['real']}, camera {summary['camera']}; {config.json}"
+    )
+    return 0
+
+
+def _transfer(config: Any) -> int:
+    from sim2real.transfer import transfer
+
+    _print(f"report: {transfer(config)}")
+    return 0
+
+
+def _get(config: Any) -> int:
+    from sim2real.registry import get
+
+    _print(f"photographs: {get(config.name, config.out, config.base_url)}")
+    return 0
+
+
+def _demo(config: Any) -> int:
+    from sim2real.demo import demo
+
+    _print(f"report: {demo(config)}")
+    return 0
+
+
+def _report(config: Any) -> int:
+    from sim2real.report import load_result, write_report
+
+    result = config.result / "transfer.json" if config.result.is_dir() else config.result
+    out = config.out or result.parent / "report"
+    _print(f"report: {write_report(load_result(result), out, config.images, base=result.parent)}")
+    return 0
+
+
+_ACTIONS: dict[str, Callable[[Any], int]] = {
+    "info": _info,
+    "preview": _preview,
+    "pretrain": _pretrain,
+    "finetune": _finetune,
+    "evaluate": _evaluate,
+    "transfer": _transfer,
+    "get": _get,
+    "demo": _demo,
+    "report": _report,
+}
+
+
+def _help() -> str:
+    lines = [f"  {name:<10} {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: sim2real COMMAND [options]   (sim2real COMMAND --help lists the options)",
+            "",
+            "Train a perception model in simulation, adapt it on a few real photographs, measure how well it transfers.",
+            "",
+            *lines,
+            "",
+            "Every command reads defaults from --config FILE (TOML); flags win.",
+        ]
+    )
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _fail(message: str, status: int = 2) -> int:
+    one_line = " ".join(message.split())
+    sys.stderr.write(f"sim2real: {one_line}\n")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

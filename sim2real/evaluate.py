@@ -1,0 +1,128 @@
+"""Score a model on real photographs that it never saw."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from calibration.errors import InputError
+from calibration.records import write_json, write_text
+from calibration.rig import Rig
+from policies.checkpoint import load_checkpoint
+from policies.device import pick_device
+from sim2real.cameras import aligned_camera
+from sim2real.configs import EvaluateConfig
+from sim2real.finetune import report_data
+from sim2real.pretrain import prepare_torch
+from sim2real.realdata import load_real
+from sim2real.runs import system_info
+from sim2real.scoring import FrameScore, score_frames
+from sim2real.statistics import describe
+
+logger = logging.getLogger(__name__)
+
+SUMMARY_FORMAT = "sim2real.evaluation"
+
+
+def evaluate(config: EvaluateConfig) -> dict[str, object]:
+    """Score the model, write summary (JSON) and predictions (CSV beside it), and return the summary.
+
+    Frames that the model was allowed to be fitted on are left out and counted.
+
+    Raises:
+        InputError: bad model, data or output files; nothing is written then.
+    """
+    table = config.json.with_suffix(".csv")
+    for path in (config.json, table):
+        if path.exists() and not config.overwrite:
+            raise InputError(f"result file must be new, {path} exists; add --overwrite or choose another --json")
+    if config.json.suffix != ".json":
+        raise InputError(f"--json must name a .json file, got {config.json}")
+    device = pick_device(config.device)
+    prepare_torch(0, 0)
+    model, card = load_checkpoint(config.model, device)
+    rig = card.rig
+    data = load_real(config.real, rig)
+    report_data(data)
+    view, source = card.camera, card.camera_source
+    if config.align:
+        view, source = aligned_camera(rig, data.unlabelled).view, "aligned on unlabelled photographs"
+    fitted = _fitted_hashes(config.model)
+    frames = [f for f in data.frames if f.sha256 not in fitted]
+    used = [(f.file, "on the fitting side of the model's split") for f in data.frames if f.sha256 in fitted]
+    if not frames:
+        raise InputError(f"no frame of {config.real} is left to score: {len(used)} fitted, {len(data.faulty)} faulty")
+    scores = score_frames(model, rig, view, frames, device)
+    summary: dict[str, object] = {
+        "format": SUMMARY_FORMAT,
+        "version": 1,
+        "model": str(config.model),
+        "rig": rig.name,
+        "real": str(config.real),
+        "quantity": rig.label.name,
+        "components": list(rig.label.components),
+        "columns": list(rig.label.columns),
+        "camera": source,
+        "selection": card.selection,
+        **describe([s.error for s in scores], "m"),
+        "by_visibility": by_visibility(scores),
+        "joint_errors": joint_errors(rig, scores),
+        "left_out": [list(item) for item in (*data.left_out, *used)],
+        "faulty": [list(item) for item in data.faulty],
+        "predictions": str(table),
+        "system": system_info(),
+    }
+    try:
+        config.json.parent.mkdir(parents=True, exist_ok=True)
+        write_text(table, predictions_csv(rig, scores))
+        write_json(config.json, summary)
+    except OSError as error:
+        raise InputError(f"cannot write {config.json}: {error.strerror}") from None
+    return summary
+
+
+def predictions_csv(rig: Rig, scores: Sequence[FrameScore]) -> str:
+    """Return one line a frame: file, truth, prediction, error, pixels, confidence, visibility."""
+    columns = rig.label.columns
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    header = ["file", *(f"true_{c}" for c in columns), *(f"predicted_{c}" for c in columns), "error_m"]
+    writer.writerow([*header, "true_u_px", "true_v_px", "predicted_u_px", "predicted_v_px", "confidence", "visible"])
+    for s in scores:
+        pixels = [*(s.truth_px or ("", "")), *(s.prediction_px or ("", ""))]
+        confidence = "" if s.confidence is None else s.confidence
+        writer.writerow([s.file, *s.truth, *s.prediction, s.error, *pixels, confidence, s.visible])
+    return text.getvalue()
+
+
+def by_visibility(scores: Sequence[FrameScore]) -> dict[str, object]:
+    """Return the mean error and count of fully visible and of clipped targets apart."""
+    values = sorted({s.visible for s in scores})
+    groups = {v: [s.error for s in scores if s.visible == v] for v in values}
+    return {v: {"mean": float(np.mean(errors)), "frames": len(errors)} for v, errors in groups.items()}
+
+
+def joint_errors(rig: Rig, scores: Sequence[FrameScore]) -> dict[str, object]:
+    """Return the mean absolute error of each joint: degrees, or metres for a prismatic one."""
+    found: dict[str, object] = {}
+    for joint in rig.joints:
+        errors = [s.joint_errors[joint.name] for s in scores if joint.name in s.joint_errors]
+        if errors:
+            turning = joint.type == "revolute"
+            value = float(np.mean(errors))
+            found[joint.name] = {"mean": math.degrees(value) if turning else value, "unit": "deg" if turning else "m"}
+    return found
+
+
+def _fitted_hashes(model: Path) -> set[str]:
+    path = model / "split.json"
+    if not path.is_file():
+        return set()
+    return set(json.loads(path.read_text(encoding="utf-8"))["train_sha256"])

@@ -1,0 +1,138 @@
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from calibration.camera import CameraIntrinsics
+
+PLAIN = CameraIntrinsics(640, 480, 550.0, 540.0, 300.2, 260.7)
+BENT = CameraIntrinsics(640, 480, 550.0, 540.0, 300.2, 260.7, (-0.28, 0.09, 0.0012, -0.0007, -0.012))
+
+
+def points_in_view(seed: int, count: int = 60) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    depth = rng.uniform(0.3, 4.0, (count, 1))
+    return np.hstack([rng.uniform(-0.5, 0.5, (count, 1)), rng.uniform(-0.4, 0.4, (count, 1)), np.ones((count, 1))]) * depth
+
+
+def opencv_pixels(camera: CameraIntrinsics, points: np.ndarray) -> np.ndarray:
+    k = np.array([[camera.fx_px, 0, camera.cx_px], [0, camera.fy_px, camera.cy_px], [0, 0, 1]])
+    zero = np.zeros(3)
+    return cv2.projectPoints(points, zero, zero, k, np.array(camera.distortion))[0].reshape(-1, 2)
+
+
+@pytest.mark.parametrize("camera", [PLAIN, BENT], ids=["pinhole", "distorted"])
+def test_project_is_the_one_of_opencv(camera: CameraIntrinsics) -> None:
+    points = points_in_view(0)
+    np.testing.assert_allclose(camera.project(points), opencv_pixels(camera, points), atol=1e-9)
+
+
+@pytest.mark.parametrize("camera", [PLAIN, BENT], ids=["pinhole", "distorted"])
+def test_unproject_returns_the_ray_that_opencv_projects_there(camera: CameraIntrinsics) -> None:
+    pixels = np.array([[0, 0], [639, 479], [300, 20], [12.25, 400.75]], float)
+    rays = camera.unproject(pixels)
+    np.testing.assert_array_equal(rays[:, 2], 1.0)
+    np.testing.assert_allclose(opencv_pixels(camera, rays * 1.7), pixels, atol=1e-5)
+
+
+def test_points_that_are_not_in_front_have_no_pixel() -> None:
+    pixels = PLAIN.project([[0, 0, 1], [0, 0, 0], [0.1, 0, -1]])
+    np.testing.assert_allclose(pixels[0], (PLAIN.cx_px, PLAIN.cy_px))
+    assert np.isnan(pixels[1:]).all()
+    assert PLAIN.contains(pixels).tolist() == [True, False, False]
+
+
+def test_contains_ends_half_a_pixel_outside_the_outer_centres() -> None:
+    inside = [(-0.5, -0.5), (639.49, 479.49), (0, 0)]
+    outside = [(-0.51, 0), (0, -0.51), (639.5, 0), (0, 479.5), (math.nan, 0)]
+    assert PLAIN.contains(inside).all()
+    assert not PLAIN.contains(outside).any()
+
+
+def test_vertical_field_of_view_reaches_from_the_top_edge_to_the_bottom_edge() -> None:
+    fov = math.radians(50)
+    camera = CameraIntrinsics.from_vertical_fov(320, 240, fov)
+    up = (0.0, -math.tan(fov / 2), 1.0)
+    down = (0.0, math.tan(fov / 2), 1.0)
+    np.testing.assert_allclose(camera.project([up, (0, 0, 1), down]), [(159.5, -0.5), (159.5, 119.5), (159.5, 239.5)])
+    assert camera.fx_px == camera.fy_px
+
+
+def corner_picture(camera: CameraIntrinsics, corner: tuple[float, float]) -> np.ndarray:
+    """Return a picture with one soft chessboard corner there, each pixel the mean over its area."""
+    fine = 10
+    x = (np.arange(camera.width_px * fine) + 0.5) / fine - 0.5
+    y = (np.arange(camera.height_px * fine) + 0.5) / fine - 0.5
+    board = ((x[None, :] > corner[0]) ^ (y[:, None] > corner[1])).astype(np.float32)
+    picture = board.reshape(camera.height_px, fine, camera.width_px, fine).mean(axis=(1, 3)) * 200 + 20
+    return cv2.GaussianBlur(picture, (0, 0), 1.2)  # `cornerSubPix` is biased where the edge is hard
+
+
+def find_corner(picture: np.ndarray, near: np.ndarray) -> np.ndarray:
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 100, 1e-4)
+    start = np.round(near).astype(np.float32).reshape(1, 1, 2)
+    return cv2.cornerSubPix(picture.astype(np.float32), start, (6, 6), (-1, -1), stop).reshape(2)
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(80, 60), (120, 60), (320, 240)], ids=["half", "each side by its own factor", "double"]
+)
+def test_a_corner_moves_with_the_resized_picture_as_the_camera_says(width: int, height: int) -> None:
+    camera = CameraIntrinsics(160, 120, 140.0, 150.0, 70.0, 64.0)
+    point = np.array([0.13, -0.09, 1.0])
+    picture = corner_picture(camera, tuple(camera.project(point)[0]))
+    resized = camera.resized(width, height)
+    method = cv2.INTER_AREA if width < 160 else cv2.INTER_LINEAR
+    small = cv2.resize(picture, (width, height), interpolation=method)
+
+    seen = find_corner(small, resized.project(point)[0])
+
+    np.testing.assert_allclose(seen, resized.project(point)[0], atol=0.08)
+    centres_scaled = camera.project(point)[0] * (width / 160, height / 120)
+    assert np.abs(seen - centres_scaled).max() > 0.15, "scaling pixel centres instead of areas must show"
+
+
+def test_crop_of_the_camera_is_crop_of_the_picture() -> None:
+    camera = CameraIntrinsics(160, 120, 140.0, 150.0, 70.0, 64.0)
+    point = np.array([0.13, -0.09, 1.0])
+    u, v = camera.project(point)[0]
+    picture = corner_picture(camera, (u, v))
+    cropped = camera.cropped(31, 17, 90, 70)
+    seen = find_corner(picture[17 : 17 + 70, 31 : 31 + 90], cropped.project(point)[0])
+    assert (cropped.width_px, cropped.height_px) == (90, 70)
+    np.testing.assert_allclose(seen, cropped.project(point)[0], atol=0.05)
+    np.testing.assert_allclose(cropped.project(point)[0], (u - 31, v - 17))
+
+
+def test_resize_and_crop_round_trips() -> None:
+    there_and_back = BENT.resized(200, 150).resized(640, 480)
+    np.testing.assert_allclose(there_and_back.matrix(), BENT.matrix(), rtol=1e-12)
+    assert there_and_back.distortion == BENT.distortion
+    assert BENT.cropped(0, 0, 640, 480) == BENT
+    assert BENT.cropped(10, 20, 300, 200).cropped(5, 6, 100, 100) == BENT.cropped(15, 26, 100, 100)
+    # Halving and then cropping by whole pixels is cropping by twice as many and then halving.
+    one = BENT.resized(320, 240).cropped(10, 20, 100, 80)
+    other = BENT.cropped(20, 40, 200, 160).resized(100, 80)
+    np.testing.assert_allclose(one.matrix(), other.matrix(), rtol=1e-12)
+
+
+def test_zoom_keeps_the_principal_point() -> None:
+    zoomed = PLAIN.zoomed(1.25)
+    np.testing.assert_allclose(
+        zoomed.matrix(), [[550 * 1.25, 0, 300.2], [0, 540 * 1.25, 260.7], [0, 0, 1]], rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("crop", [(-1, 0, 10, 10), (0, -1, 10, 10), (600, 0, 41, 10), (0, 480, 10, 1)])
+def test_a_crop_that_leaves_the_picture(crop: tuple[int, int, int, int]) -> None:
+    with pytest.raises(ValueError, match="crop must lie in the 640 x 480 image, got"):
+        PLAIN.cropped(*crop)
+
+
+def test_what_cannot_be_a_camera() -> None:
+    with pytest.raises(ValueError, match="image size must be positive, got 0 x 480"):
+        CameraIntrinsics(0, 480, 500.0, 500.0, 0.0, 0.0)
+    for focal in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match="focal length must be positive, got"):
+            CameraIntrinsics(640, 480, focal, 500.0, 0.0, 0.0)
