@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 _SEARCH = (0.05, 0.03, 0.015, 0.008)
 _SAMPLES_PER_EDGE = 60
 _PIXEL_STD = 1.5
+# A sample whose profile never changes faster than this crosses no edge; L*a*b* levels of 255 a pixel.
+_FAINTEST_EDGE = 0.5
 
 
 def median_picture(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -42,9 +44,7 @@ def align_camera(rig: Rig, pictures: Sequence[NDArray[np.uint8]]) -> CameraFit:
             view.
     """
     if rig.alignment_body is None:
-        raise InputError(
-            f"rig {rig.name}: aligning the camera needs alignment_body, the name of a box in view"
-        )
+        raise InputError(f"rig {rig.name}: aligning the camera needs alignment_body, the name of a box in view")
     if not pictures:
         raise InputError("aligning the camera needs at least 1 photograph, got 0")
     nominal = CameraView.of(rig)
@@ -59,14 +59,11 @@ def align_camera(rig: Rig, pictures: Sequence[NDArray[np.uint8]]) -> CameraFit:
         edges = {int(edge) for edge in points[:, 3]}
         if len(edges) < 3:
             raise InputError(
-                f"aligning the camera needs 3 edges of '{rig.alignment_body}' in the photographs, "
-                f"found {len(edges)}"
+                f"aligning the camera needs 3 edges of '{rig.alignment_body}' in the photographs, found {len(edges)}"
             )
         world = points[:, :3]
 
-        def residual(
-            v: CameraView, world: Array = world, normals: Array = normals, found: Array = found
-        ) -> Array:
+        def residual(v: CameraView, world: Array = world, normals: Array = normals, found: Array = found) -> Array:
             offset = np.sum((v.project(world) - found) * normals, axis=1, keepdims=True)
             return np.asarray(np.nan_to_num(offset / _PIXEL_STD, nan=1e3))
 
@@ -88,9 +85,7 @@ def _top_edges(rig: Rig) -> Array:
     return np.stack([world, np.roll(world, -1, axis=0)], axis=1)
 
 
-def _match(
-    view: CameraView, lab: NDArray[np.float32], segments: Array, reach_px: float
-) -> tuple[Array, Array, Array]:
+def _match(view: CameraView, lab: NDArray[np.float32], segments: Array, reach_px: float) -> tuple[Array, Array, Array]:
     """Return samples (N, 4: x, y, z, edge), image normals (N, 2) and pixels (N, 2) of the best gradients."""
     height, width = lab.shape[:2]
     steps = np.arange(-reach_px, reach_px + 0.5)
@@ -113,10 +108,14 @@ def _match(
         ).reshape(len(lines), len(steps), 3)
         profile = cv2.GaussianBlur(profile, (9, 1), 1.5, borderType=cv2.BORDER_REPLICATE)
         strength = np.linalg.norm(np.gradient(profile, axis=1), axis=2)
+        crosses = strength.max(axis=1) > _FAINTEST_EDGE
         # A long straight edge is strong at one offset for all its samples, a mark on the table is not.
         strength *= 0.3 + np.median(strength, axis=0, keepdims=True) / max(
             float(np.median(strength, axis=0).max()), 1e-6
         )
+        strength, lines, normal, points = strength[crosses], lines[crosses], normal[crosses], points[crosses]
+        if len(lines) < 5:
+            continue
         best = strength.argmax(axis=1)
         rows = np.arange(len(lines))
         samples.append(np.column_stack([points, np.full(len(points), edge)]))

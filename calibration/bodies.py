@@ -76,9 +76,7 @@ class Body:
 
     def __post_init__(self) -> None:
         """Check that the sizes fit the shape and are lengths in metres."""
-        needed = {"box": ("size_m",), "sphere": ("radius_m",), "cylinder": ("radius_m", "length_m")}[
-            self.shape
-        ]
+        needed = {"box": ("size_m",), "sphere": ("radius_m",), "cylinder": ("radius_m", "length_m")}[self.shape]
         for name in ("size_m", "radius_m", "length_m"):
             value = getattr(self, name)
             if (value is not None) != (name in needed):
@@ -87,9 +85,7 @@ class Body:
                 if not length > 0:
                     raise ValueError(f"{name} must be more than 0 m, got {length:g}")
                 if length > LARGEST_LENGTH_M:
-                    raise ValueError(
-                        f"{name} must be at most {LARGEST_LENGTH_M:g} m, got {length:g}; is it in mm?"
-                    )
+                    raise ValueError(f"{name} must be at most {LARGEST_LENGTH_M:g} m, got {length:g}; is it in mm?")
         if not 0.0 <= self.size_uncertainty < 0.5:
             raise ValueError(f"size_uncertainty is relative, 0 to 0.5, got {self.size_uncertainty:g}")
 

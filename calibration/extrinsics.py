@@ -73,9 +73,7 @@ def fit_camera(
     def residual(view: CameraView) -> Array:
         return np.asarray(np.nan_to_num((view.project(points) - seen) / std[:, None], nan=1e3))
 
-    return refine_camera(
-        nominal, prior, residual, float(std.mean()) if len(std) else 1.0, "fit to labelled points"
-    )
+    return refine_camera(nominal, prior, residual, float(std.mean()) if len(std) else 1.0, "fit to labelled points")
 
 
 def refine_camera(
@@ -112,9 +110,7 @@ def refine_camera(
         size = np.linalg.norm(raw, axis=1)
         weights = np.sqrt(np.minimum(1.0, 2.0 / np.maximum(size, 1e-9)))
         fixed = weights[:, None]
-        solution = least_squares(
-            lambda v, w=fixed: np.concatenate([(residual(view_of(v)) * w).ravel(), v]), x
-        )
+        solution = least_squares(lambda v, w=fixed: np.concatenate([(residual(view_of(v)) * w).ravel(), v]), x)
         x = np.asarray(solution.x)
     assert solution is not None
     covariance = np.linalg.inv(solution.jac.T @ solution.jac)
@@ -122,11 +118,7 @@ def refine_camera(
     values = x * scales
     final = residual(view_of(x))
     inlier = np.linalg.norm(final, axis=1) < 4.0
-    rms = (
-        float(np.sqrt(np.mean(np.sum(final[inlier] ** 2, axis=1)))) * pixel_scale
-        if inlier.any()
-        else float("nan")
-    )
+    rms = float(np.sqrt(np.mean(np.sum(final[inlier] ** 2, axis=1)))) * pixel_scale if inlier.any() else float("nan")
     estimates = {
         name: Estimate(v + base, v + base - h, v + base + h, 0.95, len(final), unit, method)
         for name, unit, v, h, base in zip(_NAMES, _UNITS, values, half, (0.0,) * 6 + (1.0,), strict=True)

@@ -43,9 +43,7 @@ def urdf_path(rig: Rig) -> Path:
     if name.startswith("pybullet_data:"):
         spec = importlib.util.find_spec("pybullet_data")
         if spec is None or spec.origin is None:
-            raise InputError(
-                f"rig {rig.name}: robot.urdf '{name}' needs the package pybullet, which is not installed"
-            )
+            raise InputError(f"rig {rig.name}: robot.urdf '{name}' needs the package pybullet, which is not installed")
         path = Path(spec.origin).parent / name.removeprefix("pybullet_data:")
     else:
         path = rig.folder / name
@@ -62,9 +60,7 @@ def nominal_world(rig: Rig) -> WorldParams:
         joints.update(dict.fromkeys(_urdf_joint_names(str(urdf_path(rig))), 0.0))
         unknown = set(rig.robot.joints) - set(joints)
         if unknown:
-            raise InputError(
-                f"rig {rig.name}: the URDF has no joint '{min(unknown)}'; known: {', '.join(joints)}"
-            )
+            raise InputError(f"rig {rig.name}: the URDF has no joint '{min(unknown)}'; known: {', '.join(joints)}")
         joints.update(rig.robot.joints)
         bodies["robot"] = BodyParams("robot", "robot", rgb=(1.0, 1.0, 1.0))
     for p in rig.placements:
@@ -90,20 +86,31 @@ def nominal_world(rig: Rig) -> WorldParams:
 
 def frame_matrices(rig: Rig, world: WorldParams) -> dict[str, Matrix]:
     """Return world_from_frame (4, 4) for every joint, URDF link and body of the world."""
-    frames = joint_matrices(rig, world.joint_positions())
+    robot = next((b for b in world.bodies if b.name == "robot" and rig.robot is not None), None)
+    if robot is None:
+        frames = joint_matrices(rig, world.joint_positions())
+    else:
+        moved = matrix_of(robot.position_m, robot.rpy_rad)
+        frames = joint_matrices(rig, world.joint_positions(), moved)
+        frames[robot.name] = _base(rig, moved)
     for params in world.bodies:
         if params.name in frames:
             continue
-        of_rig = params.role != "distractor" and not (params.name == "robot" and rig.robot is not None)
-        parent = rig.body(params.name).parent if of_rig else "world"
+        parent = "world" if params.role == "distractor" else rig.body(params.name).parent
         frames[params.name] = frames[parent] @ matrix_of(params.position_m, params.rpy_rad)
     return frames
 
 
-def joint_matrices(rig: Rig, joints: Mapping[str, float]) -> dict[str, Matrix]:
-    """Return world_from_frame (4, 4) for "world", every joint of a primitive arm and every URDF link."""
+def joint_matrices(rig: Rig, joints: Mapping[str, float], robot_moved: Matrix | None = None) -> dict[str, Matrix]:
+    """Return world_from_frame (4, 4) for "world", every joint of a primitive arm and every URDF link.
+
+    Args:
+        rig: the station.
+        joints: positions by name; 0 for one that is left out.
+        robot_moved: (4, 4), how far the URDF's base is from where the rig has it, in the base's own axes.
+    """
     frames: dict[str, Matrix] = {"world": np.eye(4)}
-    for link in _chain(rig):
+    for link in _chain(rig, robot_moved):
         motion = np.eye(4)
         position = joints.get(link.joint, 0.0) if link.joint is not None else 0.0
         if link.prismatic:
@@ -114,7 +121,14 @@ def joint_matrices(rig: Rig, joints: Mapping[str, float]) -> dict[str, Matrix]:
     return frames
 
 
-def _chain(rig: Rig) -> list[_Link]:
+def _base(rig: Rig, moved: Matrix | None) -> Matrix:
+    """Return world_from_base (4, 4) of the URDF."""
+    assert rig.robot is not None
+    nominal = matrix_of(rig.robot.position_m, rig.robot.rpy_rad)
+    return nominal if moved is None else nominal @ moved
+
+
+def _chain(rig: Rig, robot_moved: Matrix | None) -> list[_Link]:
     links = [
         _Link(
             joint.name,
@@ -128,8 +142,7 @@ def _chain(rig: Rig) -> list[_Link]:
     ]
     if rig.robot is not None:
         root, urdf_links = _read_urdf(str(urdf_path(rig)))
-        base = matrix_of(rig.robot.position_m, rig.robot.rpy_rad)
-        links.append(_Link(root, "world", base, None, False, np.zeros(3)))
+        links.append(_Link(root, "world", _base(rig, robot_moved), None, False, np.zeros(3)))
         links.extend(urdf_links)
     return links
 
@@ -156,6 +169,16 @@ def _turn(axis: Matrix, angle: float) -> Matrix:
     return np.asarray(np.eye(3) + np.sin(angle) * k + (1.0 - np.cos(angle)) * (k @ k))
 
 
+def urdf_names(rig: Rig) -> tuple[set[str], set[str]]:
+    """Return the names of the links and of the moving joints of the rig's URDF.
+
+    Raises:
+        InputError: there is no such file, or it is no URDF.
+    """
+    root, links = _read_urdf(str(urdf_path(rig)))
+    return {root} | {link.child for link in links}, {link.joint for link in links if link.joint is not None}
+
+
 def _urdf_joint_names(path: str) -> list[str]:
     return [link.joint for link in _read_urdf(path)[1] if link.joint is not None]
 
@@ -171,9 +194,7 @@ def _read_urdf(path: str) -> tuple[str, list[_Link]]:
     if root.tag != "robot" or not names:
         raise InputError(f"robot.urdf must hold a <robot> with links, got {path} with <{root.tag}>")
     joints = {
-        joint.findall("child")[0].get("link", ""): joint
-        for joint in root.findall("joint")
-        if joint.findall("child")
+        joint.findall("child")[0].get("link", ""): joint for joint in root.findall("joint") if joint.findall("child")
     }
     roots = [name for name in names if name not in joints]
     if len(roots) != 1:
@@ -184,9 +205,17 @@ def _read_urdf(path: str) -> tuple[str, list[_Link]]:
         parent = pending.pop(0)
         for child, joint in joints.items():
             if _attribute(joint, "parent", "link") == parent:
-                links.append(_link_of(joint, parent, child))
+                try:
+                    links.append(_link_of(joint, _frame_name(parent), _frame_name(child)))
+                except ValueError as error:
+                    raise InputError(f"robot.urdf must be a URDF file, got {path}: {error}") from None
                 pending.append(child)
-    return roots[0], links
+    return _frame_name(roots[0]), links
+
+
+def _frame_name(link: str) -> str:
+    """Return the name of a link's frame; a URDF's own "world" moves with its base, the station's does not."""
+    return "world of the URDF" if link == "world" else link
 
 
 def _link_of(joint: ElementTree.Element, parent: str, child: str) -> _Link:

@@ -62,9 +62,7 @@ def keypoints_of_label(rig: Rig, point: ArrayLike, joints: Mapping[str, float] |
     if rig.label.lift == "plane":
         return np.asarray(world_point)[None]
     if rig.label.lift == "pnp":
-        raise InputError(
-            f"rig {rig.name}: lift 'pnp' cannot place keypoints from a point label; use lift 'plane'"
-        )
+        raise InputError(f"rig {rig.name}: lift 'pnp' cannot place keypoints from a point label; use lift 'plane'")
     if joints is None:
         joints = joints_of_point(rig, world_point)
     return keypoints_in(rig, joint_matrices(rig, joints))

@@ -108,9 +108,7 @@ def look_at(
     forward = np.asarray(target_m, dtype=np.float64) - np.asarray(eye_m, dtype=np.float64)
     right = np.cross(forward, np.asarray(up, dtype=np.float64))
     if np.linalg.norm(forward) < 1e-9 or np.linalg.norm(right) < 1e-9:
-        raise ValueError(
-            f"look_at needs a target away from the eye and off its up axis, got {eye_m} to {target_m}"
-        )
+        raise ValueError(f"look_at needs a target away from the eye and off its up axis, got {eye_m} to {target_m}")
     forward /= np.linalg.norm(forward)
     right /= np.linalg.norm(right)
     rotation = Rotation.from_matrix(np.column_stack([right, np.cross(forward, right), forward]))

@@ -66,9 +66,7 @@ def _convert(kind: Any, data: object, where: str) -> object:
         return _convert(options[-1], data, where)
     if origin is typing.Literal:
         if data not in typing.get_args(kind):
-            raise InputError(
-                f"{where} must be one of {', '.join(map(str, typing.get_args(kind)))}, got {data!r}"
-            )
+            raise InputError(f"{where} must be one of {', '.join(map(str, typing.get_args(kind)))}, got {data!r}")
         return data
     if origin is Mapping or origin is dict:
         if not isinstance(data, Mapping):
@@ -81,6 +79,8 @@ def _convert(kind: Any, data: object, where: str) -> object:
         return _convert_dataclass(kind, data, where)
     if kind is float and isinstance(data, int) and not isinstance(data, bool):
         return float(data)
+    if kind is float and isinstance(data, float) and not math.isfinite(data):
+        raise InputError(f"{where} must be finite, got {data}")
     if kind is Path and isinstance(data, str):
         return Path(data)
     if not isinstance(data, kind) or (kind in (int, float) and isinstance(data, bool)):

@@ -44,9 +44,7 @@ class Camera:
         if min(self.position_std_m, self.rotation_std_rad, self.focal_std) < 0:
             raise ValueError("position_std_m, rotation_std_rad and focal_std must be 0 or more")
         if self.rotation_std_rad > 1.0:
-            raise ValueError(
-                f"rotation_std_rad must be below 1, got {self.rotation_std_rad:g}; is it in degrees?"
-            )
+            raise ValueError(f"rotation_std_rad must be below 1, got {self.rotation_std_rad:g}; is it in degrees?")
         self.intrinsics()
         self.world_from_camera()
 
@@ -156,9 +154,7 @@ class Label:
     def __post_init__(self) -> None:
         """Check that the parts fit each other."""
         if len(self.columns) != len(self.components) or not self.columns:
-            raise ValueError(
-                f"columns and components must have the same length, got {self.columns}, {self.components}"
-            )
+            raise ValueError(f"columns and components must have the same length, got {self.columns}, {self.components}")
         if not 0.0 < self.std_m < 1.0:
             raise ValueError(f"std_m must lie between 0 and 1 m, got {self.std_m:g}")
         if self.lift == "plane" and self.plane_z_m is None:
@@ -166,9 +162,7 @@ class Label:
         if self.lift != "plane" and self.point_frame is None:
             raise ValueError(f"lift '{self.lift}' needs point_frame")
         if self.point_columns is None and len(self.columns) != 3:
-            raise ValueError(
-                "point_columns must name the columns of x, y, z when fewer than three are scored"
-            )
+            raise ValueError("point_columns must name the columns of x, y, z when fewer than three are scored")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from calibration.errors import InputError
+from calibration.kinematics import joint_matrices, nominal_world, urdf_names
 from calibration.pose import Pose
 from calibration.records import from_plain
 from calibration.rig import Rig
@@ -21,9 +22,7 @@ _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 def rig_names() -> list[str]:
     """Return the names of the rigs that come with the package."""
     folder = resources.files("calibration") / "rigs"
-    return sorted(
-        entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")
-    )
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
 def load_rig(name_or_path: str) -> Rig:
@@ -64,49 +63,65 @@ def parse_rig(text: str, where: str, folder: Path) -> Rig:
 
 
 def _check(rig: Rig, where: str) -> None:
-    names = [b.name for b in rig.bodies] + [j.name for j in rig.joints]
-    for name in names:
-        if names.count(name) > 1 or name == "world":
-            raise InputError(f"{where}: '{name}' names two things; give each body and joint its own name")
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-            raise InputError(f"{where}: '{name}' must be a word of letters, digits and _")
-    joints = {j.name for j in rig.joints}
-    known_parent = {"world"} | joints
-    seen = {"world"}
-    for joint in rig.joints:
-        if joint.parent not in seen:
-            raise InputError(
-                f"{where}: joint '{joint.name}' has parent '{joint.parent}', not world or an earlier joint"
-            )
-        seen.add(joint.name)
-    for body in rig.bodies:
-        if body.parent not in known_parent:
-            raise InputError(f"{where}: body '{body.name}' has parent '{body.parent}', which is no joint")
+    joints = _check_names(rig, where)
     bodies = {b.name for b in rig.bodies}
-    frames = known_parent | bodies
-    if rig.robot is None:
-        named = [
-            *((f"keypoint '{k.name}'", k.frame) for k in rig.keypoints),
-            ("label.point_frame", rig.label.point_frame),
-        ]
-        for what, frame in named:
-            if frame is not None and frame not in frames:
-                raise InputError(f"{where}: {what} is in frame '{frame}'; known: {', '.join(sorted(frames))}")
     for placement in rig.placements:
         if placement.body is not None and placement.body not in bodies:
             raise InputError(f"{where}: placement of unknown body '{placement.body}'")
-        if placement.joint is not None and placement.joint not in joints and rig.robot is None:
+        if placement.joint is not None and placement.joint not in joints:
             raise InputError(f"{where}: placement of unknown joint '{placement.joint}'")
+    nominal_world(rig)  # checks the names of the robot's joints
+    frames = set(joint_matrices(rig, {})) | bodies | ({"robot"} if rig.robot is not None else set())
+    named = [(f"keypoint '{k.name}'", k.frame) for k in rig.keypoints]
+    for what, frame in (*named, ("label.point_frame", rig.label.point_frame)):
+        if frame is not None and frame not in frames:
+            raise InputError(f"{where}: {what} is in frame '{frame}'; known: {', '.join(sorted(frames))}")
     boxes = {b.name for b in rig.bodies if b.shape == "box"}
     if rig.alignment_body is not None and rig.alignment_body not in boxes:
         raise InputError(f"{where}: alignment_body must name a box, got '{rig.alignment_body}'")
-    if not rig.keypoints:
-        raise InputError(f"{where}: at least one [[keypoints]] is needed")
-    if rig.label.lift == "pnp" and len(rig.keypoints) < 4:
-        raise InputError(f"{where}: lift 'pnp' needs at least 4 keypoints, got {len(rig.keypoints)}")
+    _check_label(rig, where)
     if min(rig.input_size_px) < 32:
         raise InputError(f"{where}: input_size_px must be at least 32, got {list(rig.input_size_px)}")
     _check_camera_outside(rig, where)
+
+
+def _check_names(rig: Rig, where: str) -> set[str]:
+    """Return the names of all joints."""
+    links, urdf_joints = urdf_names(rig) if rig.robot is not None else (set(), set())
+    names = [b.name for b in rig.bodies] + [j.name for j in rig.joints]
+    taken = {"world"} | links | urdf_joints | ({"robot"} if rig.robot is not None else set())
+    for name in names:
+        if names.count(name) > 1 or name in taken:
+            raise InputError(f"{where}: '{name}' names two things; give each body and joint its own name")
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+            raise InputError(f"{where}: '{name}' must be a word of letters, digits and _")
+    parents = {"world"}
+    for joint in rig.joints:
+        if joint.parent not in parents:
+            raise InputError(
+                f"{where}: joint '{joint.name}' has parent '{joint.parent}', not world or an earlier joint"
+            )
+        parents.add(joint.name)
+    for body in rig.bodies:
+        if body.parent not in parents:
+            raise InputError(f"{where}: body '{body.name}' has parent '{body.parent}', which is no joint")
+    return {j.name for j in rig.joints} | urdf_joints
+
+
+def _check_label(rig: Rig, where: str) -> None:
+    if not rig.keypoints:
+        raise InputError(f"{where}: at least one [[keypoints]] is needed")
+    if rig.label.lift == "joints" and not rig.joints:
+        raise InputError(f"{where}: lift 'joints' needs [[joints]], which a URDF does not replace")
+    if rig.label.lift == "pnp":
+        if len(rig.keypoints) < 4:
+            raise InputError(f"{where}: lift 'pnp' needs at least 4 keypoints, got {len(rig.keypoints)}")
+        for keypoint in rig.keypoints:
+            if keypoint.frame != rig.label.point_frame:
+                raise InputError(
+                    f"{where}: lift 'pnp' needs all keypoints in label.point_frame "
+                    f"'{rig.label.point_frame}', got '{keypoint.name}' in '{keypoint.frame}'"
+                )
 
 
 def _check_camera_outside(rig: Rig, where: str) -> None:
@@ -123,6 +138,4 @@ def _check_camera_outside(rig: Rig, where: str) -> None:
         else:
             inside = bool(np.hypot(local[0], local[1]) <= half[0] and abs(local[2]) <= half[2])
         if inside:
-            raise InputError(
-                f"{where}: the camera at {list(rig.camera.position_m)} m is inside body '{body.name}'"
-            )
+            raise InputError(f"{where}: the camera at {list(rig.camera.position_m)} m is inside body '{body.name}'")

@@ -28,9 +28,7 @@ class CameraView:
 
     def project(self, points_world: ArrayLike) -> NDArray[np.float64]:
         """Return pixels (N, 2) of world points (N, 3), metres; NaN for points behind the camera."""
-        return self.intrinsics.project(
-            self.world_from_camera.inverse().apply(np.reshape(points_world, (-1, 3)))
-        )
+        return self.intrinsics.project(self.world_from_camera.inverse().apply(np.reshape(points_world, (-1, 3))))
 
     def directions(self, pixels: ArrayLike) -> NDArray[np.float64]:
         """Return unit directions (N, 3) in the world, from the camera's centre through pixels (N, 2)."""

@@ -185,7 +185,7 @@ def with_values(world: WorldParams, values: dict[str, Any]) -> WorldParams:
         grouped.setdefault(tuple(owner), {})[name] = value
     changes: dict[str, Any] = {}
     for collection in ("bodies", "joints"):
-        owners = {o[1]: v for o, v in grouped.items() if o[0] == collection and len(o) == 2}
+        owners = {o[1]: v for o, v in grouped.items() if len(o) == 2 and o[0] == collection}
         if owners:
             items = getattr(world, collection)
             unknown = set(owners) - {item.name for item in items}
@@ -193,9 +193,9 @@ def with_values(world: WorldParams, values: dict[str, Any]) -> WorldParams:
                 raise KeyError(f"{collection}.{min(unknown)}")
             changes[collection] = tuple(_replace(item, owners.pop(item.name, {})) for item in items)
     for owner_path, fields in grouped.items():
-        if owner_path[0] in _GROUPS and len(owner_path) == 1:
+        if len(owner_path) == 1 and owner_path[0] in _GROUPS:
             changes[owner_path[0]] = _replace(getattr(world, owner_path[0]), fields)
-        elif owner_path[0] not in ("bodies", "joints"):
+        elif len(owner_path) != 2 or owner_path[0] not in ("bodies", "joints"):
             raise KeyError(".".join((*owner_path, *fields)))
     return dataclasses.replace(world, **changes)
 

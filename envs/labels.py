@@ -39,9 +39,7 @@ def label_images(rig: Rig, worlds: list[WorldParams], images: Images) -> Labels:
     for k, world in enumerate(worlds):
         view, frames = images.views[k], frame_matrices(rig, world)
         pixels.append(view.project(keypoints_in(rig, frames)))
-        shares = [
-            _visible_share(rig, world, frames, view, images.segmentation[k], p.frame) for p in rig.keypoints
-        ]
+        shares = [_visible_share(rig, world, frames, view, images.segmentation[k], p.frame) for p in rig.keypoints]
         visible.append(shares)
         points.append(label_point_in(rig, frames))
     return Labels(np.array(pixels), np.array(visible, dtype=np.float64), np.array(points))
@@ -57,7 +55,7 @@ def _visible_share(
 ) -> float:
     """Return seen pixels of a body over the area of its outline; 1 for what has no outline."""
     names = [b.name for b in world.bodies]
-    if frame not in names or frame == "robot":
+    if frame not in names or (frame == "robot" and rig.robot is not None):
         return 1.0
     index = names.index(frame)
     if not world.bodies[index].present:
@@ -80,8 +78,5 @@ def _outline_points(body: Body) -> NDArray[np.float64]:
     ring = np.column_stack([np.cos(angle), np.sin(angle)])
     if body.shape == "cylinder":
         return np.vstack([np.column_stack([ring * hx, np.full(24, z)]) for z in (-hz, hz)])
-    rings = [
-        np.column_stack([ring * hx * np.cos(t), np.full(24, hx * np.sin(t))])
-        for t in np.linspace(-1.5, 1.5, 9)
-    ]
+    rings = [np.column_stack([ring * hx * np.cos(t), np.full(24, hx * np.sin(t))]) for t in np.linspace(-1.5, 1.5, 9)]
     return np.vstack(rings)

@@ -64,8 +64,11 @@ class Scene:
         shown: dict[str, int] = {}
         index: dict[int, int] = {}
         for k, params in enumerate(world.bodies):
-            if params.role == "robot" and params.name == "robot":
-                index[self._apply_robot(world, params)] = k
+            if params.name == "robot" and self._robot is not None:
+                if params.present:
+                    index[self._apply_robot(world, params)] = k
+                else:
+                    self._park(self._robot)
                 continue
             if not params.present:
                 continue
@@ -73,17 +76,16 @@ class Scene:
             shown[params.name] = body
             index[body] = k
             position = frames[params.name][:3, 3].tolist()
-            self._p.resetBasePositionAndOrientation(
-                body, position, quat_of[params.name], physicsClientId=self._client
-            )
+            self._p.resetBasePositionAndOrientation(body, position, quat_of[params.name], physicsClientId=self._client)
             self._paint(body, params)
         for name, body in self._shown.items():
             if shown.get(name) != body:
-                self._p.resetBasePositionAndOrientation(
-                    body, _PARKED_M, (0, 0, 0, 1), physicsClientId=self._client
-                )
+                self._park(body)
         self._shown = shown
         return index
+
+    def _park(self, body: int) -> None:
+        self._p.resetBasePositionAndOrientation(body, _PARKED_M, (0, 0, 0, 1), physicsClientId=self._client)
 
     def _body(self, params: BodyParams) -> int:
         variants = self._variants.setdefault(params.name, {})
@@ -165,9 +167,7 @@ class Scene:
     def _apply_robot(self, world: WorldParams, params: BodyParams) -> int:
         assert self._robot is not None
         for name, position in world.joint_positions().items():
-            self._p.resetJointState(
-                self._robot, self._joint_index[name], position, physicsClientId=self._client
-            )
+            self._p.resetJointState(self._robot, self._joint_index[name], position, physicsClientId=self._client)
         matrix = frame_matrices_of_robot(self.rig, params)
         dynamics = self._p.getDynamicsInfo(self._robot, -1, physicsClientId=self._client)
         # PyBullet places the base by its centre of mass, a URDF by its link frame.
@@ -178,9 +178,7 @@ class Scene:
             self._look[self._robot] = look
             for link, rgba in self._link_colours:
                 tinted = [min(max(c * t, 0.0), 1.0) for c, t in zip(rgba, params.rgb, strict=False)]
-                self._p.changeVisualShape(
-                    self._robot, link, rgbaColor=[*tinted, rgba[3]], physicsClientId=self._client
-                )
+                self._p.changeVisualShape(self._robot, link, rgbaColor=[*tinted, rgba[3]], physicsClientId=self._client)
         return self._robot
 
 

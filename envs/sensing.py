@@ -31,9 +31,7 @@ def measure(rgb: NDArray[np.uint8], sensor: SensorParams, seed: int) -> NDArray[
     if sensor == SensorParams():
         return rgb
     if sensor.channels not in _CHANNEL_ORDERS:
-        raise ValueError(
-            f"sensor.channels must be one of {', '.join(_CHANNEL_ORDERS)}, got '{sensor.channels}'"
-        )
+        raise ValueError(f"sensor.channels must be one of {', '.join(_CHANNEL_ORDERS)}, got '{sensor.channels}'")
     x = rgb.astype(np.float32) * np.float32(1 / 255)
     rng = np.random.default_rng(seed)
     if sensor.shading > 0:

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.errors import InputError
+
 Picture = NDArray[np.uint8]
 
 SIZE_PX = 128
@@ -23,13 +25,14 @@ def texture_picture(name: str) -> Picture:
         name: "KIND:NUMBER", such as "planks:3", or "file:PATH" for an image file.
 
     Raises:
-        ValueError: an unknown kind, or a file that cannot be read.
+        InputError: a file that cannot be read.
+        ValueError: an unknown kind.
     """
     kind, _, rest = name.partition(":")
     if kind == "file":
         picture = cv2.imread(rest, cv2.IMREAD_COLOR)
         if picture is None:
-            raise ValueError(f"texture must be an image file, got {rest}")
+            raise InputError(f"texture must be an image file, got {rest}")
         small = cv2.resize(picture, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_AREA)
         return np.ascontiguousarray(small[..., ::-1]).astype(np.uint8)
     if kind not in KINDS or not rest.isdigit():
@@ -105,9 +108,7 @@ def _planks(rng: np.random.Generator) -> NDArray[np.float64]:
     """Return boards with their own shade, grain along them and dark joints."""
     board = np.clip(np.array([0.75, 0.6, 0.42]) + rng.normal(0.0, 0.12, 3), 0, 1)
     width = int(rng.integers(5, 24))
-    grain = cv2.resize(
-        rng.random((SIZE_PX, 8)).astype(np.float32), (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_LINEAR
-    )
+    grain = cv2.resize(rng.random((SIZE_PX, 8)).astype(np.float32), (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_LINEAR)
     rows = np.arange(SIZE_PX) // width
     shade = rng.uniform(-0.12, 0.12, int(rows.max()) + 1)[rows][:, None] + 0.12 * (grain - 0.5)
     shade = shade + 0.15 * (_value_noise(rng, 2) - 0.5)
@@ -155,7 +156,5 @@ def _add_marks(rng: np.random.Generator, picture: NDArray[np.float64], count: in
         grey = float(rng.choice([0.03, 0.1, 0.9, 1.0, rng.random()]))
         colour = (grey, grey, grey) if rng.random() < 0.7 else tuple(float(v) for v in rng.random(3))
         size = (int(rng.integers(1, 7)), int(rng.integers(1, 7)))
-        cv2.fillPoly(
-            picture, [cv2.boxPoints((centre, size, float(rng.uniform(0, 90)))).astype(np.int32)], colour
-        )
+        cv2.fillPoly(picture, [cv2.boxPoints((centre, size, float(rng.uniform(0, 90)))).astype(np.int32)], colour)
     return picture

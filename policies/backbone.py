@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,21 +44,24 @@ class Backbone(nn.Module):
         """
         super().__init__()
         timm = import_timm()
-        if name not in timm.list_models():
-            close = ", ".join(timm.list_models(f"*{name.split('.')[0]}*")[:6]) or "see timm.list_models()"
-            raise InputError(f"backbone must be a timm model, got '{name}'; close: {close}")
+        known = timm.list_models()
+        if name not in known:
+            # A name with a tag, such as resnet18.a1_in1k, names weights; a misspelt one looks like another.
+            stem = name.split(".")[0]
+            close = [n for n in known if n.startswith(stem)] or difflib.get_close_matches(stem, known, 6, 0.7)
+            hint = f"close: {', '.join(close[:6])}" if close else "see timm.list_models()"
+            raise InputError(f"backbone must be a timm model, got '{name}'; {hint}")
         self.name = name
         self.weights = RANDOM
         probe = timm.create_model(name, features_only=True, pretrained=False)
         strides = probe.feature_info.reduction()
         wanted = tuple(k for k, s in enumerate(strides) if 4 <= s <= _COARSEST)
         if not wanted:
-            raise InputError(
-                f"backbone '{name}' has no feature maps between stride 4 and {_COARSEST}, got {strides}"
-            )
+            raise InputError(f"backbone '{name}' has no feature maps between stride 4 and {_COARSEST}, got {strides}")
         self.net = self._create(timm, name, wanted, weights == PRETRAINED)
         self.channels: list[int] = self.net.feature_info.channels()
         self.strides: list[int] = self.net.feature_info.reduction()
+        self._channels_come_last = getattr(self.net, "output_fmt", None) == "NHWC"
         if weights is not None and weights != PRETRAINED:
             load_weights(self.net, Path(weights))
             self.weights = FILE
@@ -76,11 +81,11 @@ class Backbone(nn.Module):
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         """Return feature maps (N, C, H / stride, W / stride), finest first, of pictures (N, 3, H, W)."""
         maps: list[torch.Tensor] = self.net(x)
-        return maps
+        return [m.permute(0, 3, 1, 2) for m in maps] if self._channels_come_last else maps
 
 
 def load_weights(module: nn.Module, path: Path) -> None:
-    """Load a safetensors state dict; a classifier's own keys are left out.
+    """Load a safetensors state dict, of the module itself or of the whole timm model that it is a part of.
 
     Raises:
         InputError: no such file, no safetensors, or shapes of another architecture.
@@ -93,6 +98,7 @@ def load_weights(module: nn.Module, path: Path) -> None:
     except (OSError, SafetensorError) as error:
         raise InputError(f"weights must be a safetensors file, got {path}: {error}") from None
     own = module.state_dict()
+    state = {**_names_in_part(state), **state}
     wrong = [k for k, v in own.items() if k in state and state[k].shape != v.shape]
     missing = [k for k in own if k not in state]
     if wrong or missing:
@@ -103,3 +109,17 @@ def load_weights(module: nn.Module, path: Path) -> None:
             f"shape, {len(missing)} are missing; '{key}' must be {tuple(own[key].shape)}, got {got}"
         )
     module.load_state_dict({k: state[k] for k in own})
+
+
+def _names_in_part(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the tensors of a whole timm model under the names that they have in its feature extractor.
+
+    timm takes stages out of their list (`stages.0.x` becomes `stages_0.x`) or puts the model one level deeper
+    (`model.stages.0.x`).
+    """
+    renamed = {}
+    for name, value in state.items():
+        first, _, rest = name.partition(".")
+        renamed[f"{first}_{rest}"] = value
+        renamed[f"model.{name}"] = value
+    return renamed

@@ -39,9 +39,7 @@ class ModelCard:
     trained_on: str
 
 
-def save_checkpoint(
-    folder: Path, model: PerceptionModel, card: ModelCard, provenance: dict[str, object]
-) -> None:
+def save_checkpoint(folder: Path, model: PerceptionModel, card: ModelCard, provenance: dict[str, object]) -> None:
     """Write weights and card; the card comes last, so that a folder with a card is complete."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {k: v.detach().to("cpu", copy=True).contiguous() for k, v in model.state_dict().items()}

@@ -23,6 +23,8 @@ def pick_device(name: str) -> torch.device:
         raise InputError(f"device must be auto, cpu, cuda or cuda:N, got '{name}'") from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"device '{name}' needs a GPU that torch can use, found none; use --device cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"device must be one of {torch.cuda.device_count()} GPUs, from cuda:0, got '{name}'")
     if device.type not in ("cpu", "cuda"):
         raise InputError(f"device must be auto, cpu, cuda or cuda:N, got '{name}'")
     return device

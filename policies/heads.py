@@ -113,23 +113,17 @@ def decode_keypoints(maps: KeypointMaps) -> tuple[torch.Tensor, torch.Tensor]:
     best = share.flatten(2).argmax(dim=2)
     row, column = best // w, best % w
     x, y = cell_centres(h, w, maps.stride, maps.logits.device)
-    near = ((torch.arange(h, device=x.device)[None, None, :] - row[..., None]).abs() <= _WINDOW // 2)[
-        ..., :, None
-    ]
+    near = ((torch.arange(h, device=x.device)[None, None, :] - row[..., None]).abs() <= _WINDOW // 2)[..., :, None]
     near = (
         near
-        & ((torch.arange(w, device=x.device)[None, None, :] - column[..., None]).abs() <= _WINDOW // 2)[
-            ..., None, :
-        ]
+        & ((torch.arange(w, device=x.device)[None, None, :] - column[..., None]).abs() <= _WINDOW // 2)[..., None, :]
     )
     weight = share * near
     confidence = weight.sum(dim=(2, 3))
     vote_x = x[None, None, None, :] + maps.offsets[:, :, 0] * maps.stride
     vote_y = y[None, None, :, None] + maps.offsets[:, :, 1] * maps.stride
     total = confidence.clamp(min=1e-9)
-    pixel = torch.stack(
-        [(weight * vote_x).sum(dim=(2, 3)) / total, (weight * vote_y).sum(dim=(2, 3)) / total], dim=-1
-    )
+    pixel = torch.stack([(weight * vote_x).sum(dim=(2, 3)) / total, (weight * vote_y).sum(dim=(2, 3)) / total], dim=-1)
     return pixel, confidence
 
 
@@ -139,9 +133,7 @@ class RegressionHead(nn.Module):
     def __init__(self, channels: Sequence[int], outputs: int) -> None:
         """Build the two layers."""
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(channels[-1], 128), nn.ReLU(inplace=True), nn.Linear(128, outputs)
-        )
+        self.layers = nn.Sequential(nn.Linear(channels[-1], 128), nn.ReLU(inplace=True), nn.Linear(128, outputs))
 
     def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
         """Return values (N, outputs)."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from calibration.errors import InputError
 from policies.backbone import Backbone
 from policies.heads import KeypointHead, KeypointMaps, RegressionHead, decode_keypoints, keypoint_loss
 
@@ -60,7 +61,11 @@ class PerceptionModel(nn.Module):
     """Pictures to keypoints, or to the label."""
 
     def __init__(self, spec: ModelSpec, weights: str | Path | None = None) -> None:
-        """Build the model; `weights` are the backbone's."""
+        """Build the model; `weights` are the backbone's.
+
+        Raises:
+            InputError: an unknown backbone, one that takes no pictures of this size, or weights of another.
+        """
         super().__init__()
         self.spec = spec
         self.backbone = Backbone(spec.backbone, weights)
@@ -69,6 +74,21 @@ class PerceptionModel(nn.Module):
             self.head = KeypointHead(self.backbone.channels, self.backbone.strides, spec.keypoints)
         else:
             self.head = RegressionHead(self.backbone.channels, 3)
+        self._check_size()
+
+    @torch.no_grad()
+    def _check_size(self) -> None:
+        """Try a picture, because some models take only pictures of the size that they were made for."""
+        width, height = self.spec.input_size_px
+        self.eval()
+        try:
+            self.forward(torch.zeros(1, 3, height, width))
+        except (AssertionError, RuntimeError) as error:
+            reason = (str(error).splitlines() or ["no reason given"])[0]
+            raise InputError(
+                f"backbone '{self.spec.backbone}' cannot take pictures of {width}x{height} pixels: {reason}"
+            ) from None
+        self.train()
 
     def forward(self, pictures: torch.Tensor) -> KeypointMaps | torch.Tensor:
         """Return the head's output for pictures (N, 3, H, W) of type uint8 or float 0 to 255."""
@@ -78,9 +98,7 @@ class PerceptionModel(nn.Module):
         bottom, right = -x.shape[2] % step, -x.shape[3] % step
         if bottom or right:
             x = functional.pad(x, (0, right, 0, bottom))
-        out: KeypointMaps | torch.Tensor = self.head(
-            self.backbone(x.contiguous(memory_format=torch.channels_last))
-        )
+        out: KeypointMaps | torch.Tensor = self.head(self.backbone(x.contiguous(memory_format=torch.channels_last)))
         return out
 
     def loss(
@@ -98,12 +116,8 @@ class PerceptionModel(nn.Module):
         out = self.forward(pictures)
         if isinstance(out, KeypointMaps):
             return keypoint_loss(out, pixels, weight)
-        mean, std = (
-            torch.tensor(v, device=out.device) for v in (self.spec.point_mean_m, self.spec.point_std_m)
-        )
-        error = functional.smooth_l1_loss(
-            out, (torch.nan_to_num(points).float() - mean) / std, reduction="none"
-        )
+        mean, std = (torch.tensor(v, device=out.device) for v in (self.spec.point_mean_m, self.spec.point_std_m))
+        error = functional.smooth_l1_loss(out, (torch.nan_to_num(points).float() - mean) / std, reduction="none")
         used = (weight[:, :1] > 0).float()
         return (error * used).sum() / (3 * used.sum()).clamp(min=1.0)
 

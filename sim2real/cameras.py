@@ -1,4 +1,4 @@
-"""Which camera lifts keypoints to labels: as in the rig, aligned on unlabelled photographs, refitted on labelled ones."""
+"""Which camera lifts keypoints to labels: the rig's own, one aligned on photographs, one refitted on labels."""
 
 from __future__ import annotations
 
@@ -53,7 +53,11 @@ def refitted_camera(
     std = np.sqrt(_KEYPOINT_STD_PX**2 + label_px**2)
     prior = CameraPrior(rig.camera.position_std_m, rig.camera.rotation_std_rad, rig.camera.focal_std)
     fit = fit_camera(
-        small, _ALIGNED_PRIOR if start_is_aligned else prior, points.reshape(-1, 3), pixels.reshape(-1, 2), std.ravel()
+        small,
+        _ALIGNED_PRIOR if start_is_aligned else prior,
+        points.reshape(-1, 3),
+        pixels.reshape(-1, 2),
+        std.ravel(),
     )
     width, height = rig.camera.image_size_px
     view = CameraView(fit.view.intrinsics.resized(width, height), fit.view.world_from_camera)

@@ -29,7 +29,7 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit status: 0, 2 for what the user can mend, 1 for our own faults, 130 for Ctrl-C."""
+    """Run a command; return 0, or 2 for what the user can mend, 1 for our own faults, 130 for Ctrl-C."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help"):
         _print(_help())
@@ -87,7 +87,9 @@ def _parse(name: str, kind: type[Any], words: list[str]) -> Any:
     try:
         if default is None:
             return tyro.cli(kind, prog=f"sim2real {name}", args=words, use_underscores=False)
-        missing = [f.name for f in fields(kind) if f.default is MISSING and f.name not in default and f.name not in given]
+        missing = [
+            f.name for f in fields(kind) if f.default is MISSING and f.name not in default and f.name not in given
+        ]
         if missing:
             raise InputError(f"--{missing[0].replace('_', '-')} is needed, on the command line or in --config")
         blank = {f.name: _placeholder(f.type) for f in fields(kind) if f.default is MISSING}
@@ -152,8 +154,9 @@ def _evaluate(config: Any) -> int:
     summary: Any = evaluate(config)
     low, high = summary["interval"]
     _print(
-        f"{summary['quantity']}: mean error {summary['mean']:.4f} m [{low:.4f}, {high:.4f}], median {summary['median']:.4f} m, "
-        f"{summary['frames']} frames of {summary['real']}, camera {summary['camera']}; {config.json}"
+        f"{summary['quantity']}: mean error {summary['mean']:.4f} m [{low:.4f}, {high:.4f}], "
+        f"median {summary['median']:.4f} m, {summary['frames']} frames of {summary['real']}, "
+        f"camera {summary['camera']}; {config.json}"
     )
     return 0
 
@@ -207,7 +210,7 @@ def _help() -> str:
         [
             "usage: sim2real COMMAND [options]   (sim2real COMMAND --help lists the options)",
             "",
-            "Train a perception model in simulation, adapt it on a few real photographs, measure how well it transfers.",
+            "Train a perception model in simulation, adapt it on a few real photographs, measure the transfer.",
             "",
             *lines,
             "",

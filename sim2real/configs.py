@@ -15,7 +15,7 @@ class PretrainConfig:
     """name of a shipped rig, or path of a rig's TOML file"""
     out: Path
     """new folder for the run"""
-    frames: int = 8000
+    frames: int = 7000
     """simulated frames, each seen once"""
     seed: int = 0
     """seed of frames and weights"""

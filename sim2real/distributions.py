@@ -88,9 +88,7 @@ class Normal:
         """Check the widths."""
         stds = self.std if isinstance(self.std, tuple) else (self.std,)
         if min(stds) < 0 or self.limit <= 0:
-            raise ValueError(
-                f"normal needs std of 0 or more and limit above 0, got {self.std}, {self.limit:g}"
-            )
+            raise ValueError(f"normal needs std of 0 or more and limit above 0, got {self.std}, {self.limit:g}")
 
     def sample(self, rng: np.random.Generator, k: int) -> float:
         """Return a draw; what falls outside the limit is drawn again."""
@@ -115,9 +113,7 @@ class Choice:
         """Check the counts."""
         if not self.options:
             raise ValueError("choice needs at least one option")
-        if self.weights and (
-            len(self.weights) != len(self.options) or min(self.weights) < 0 or not sum(self.weights)
-        ):
+        if self.weights and (len(self.weights) != len(self.options) or min(self.weights) < 0 or not sum(self.weights)):
             raise ValueError(f"choice needs one weight of 0 or more for each option, got {self.weights}")
 
     def sample(self, rng: np.random.Generator, k: int) -> Any:

@@ -117,7 +117,10 @@ def joint_errors(rig: Rig, scores: Sequence[FrameScore]) -> dict[str, object]:
         if errors:
             turning = joint.type == "revolute"
             value = float(np.mean(errors))
-            found[joint.name] = {"mean": math.degrees(value) if turning else value, "unit": "deg" if turning else "m"}
+            found[joint.name] = {
+                "mean": math.degrees(value) if turning else value,
+                "unit": "deg" if turning else "m",
+            }
     return found
 
 

@@ -51,7 +51,7 @@ class FinetuneSettings:
     """
 
     probe_steps: int = 40
-    steps: int = 60
+    steps: int = 45
     probe_rate: float = 1e-3
     rate: float = 5e-4
     backbone_factor: float = 0.5
@@ -64,13 +64,15 @@ def finetune(config: FinetuneConfig) -> Path:
     Raises:
         InputError: bad settings or data, or fewer usable frames than asked for; nothing is written then.
     """
-    if config.frames < 1:
-        raise InputError(f"frames must be 1 or more, got {config.frames}")
+    if config.frames < 1 or config.seed < 0:
+        raise InputError(f"frames must be 1 or more and seed 0 or more, got {config.frames} and {config.seed}")
     device = pick_device(config.device)
     prepare_torch(config.seed, config.threads)
     model, card = load_checkpoint(config.model, device)
     if card.spec.head != "keypoints":
-        raise InputError("finetune needs a model with the keypoints head, got regression; pretrain with --head keypoints")
+        raise InputError(
+            "finetune needs a model with the keypoints head, got regression; pretrain with --head keypoints"
+        )
     data = load_real(config.real, card.rig)
     report_data(data)
     pool, split = training_pool(card.rig, data, config.frames)
@@ -197,7 +199,7 @@ def train_from_scratch(
     frames: Sequence[RealFrame],
     seed: int,
     device: torch.device,
-    steps: int = 300,
+    steps: int = 150,
     rate: float = 2e-3,
 ) -> None:
     """Train a fresh model in place on real frames alone, with the same augmentation: what pretraining is worth."""
@@ -223,7 +225,7 @@ def real_batch(rig: Rig, view: CameraView, frames: Sequence[RealFrame]) -> Batch
 
 
 class Augment:
-    """Changes real frames a little: small shifts, turns and zooms, and the rig's sensor effects at a third of their width."""
+    """Changes real frames a little: small shifts, turns and zooms, and mild sensor effects of the rig's preset."""
 
     def __init__(self, rig: Rig, seed: int) -> None:
         """Keep the preset's sensor channels as the source of image effects."""

@@ -47,7 +47,7 @@ def read_image(path: Path) -> tuple[NDArray[np.uint8], str | None]:
 
 
 def _cut_off(data: bytes) -> bool:
-    """Return whether a JPEG or PNG lacks its end marker; libjpeg fills the rest with grey and says nothing."""
+    """Return whether a JPEG or PNG lacks its end; libjpeg fills the rest with grey and says nothing."""
     if data.startswith(b"\xff\xd8"):
         return b"\xff\xd9" not in data[-4096:]
     if data.startswith(b"\x89PNG"):

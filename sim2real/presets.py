@@ -23,9 +23,7 @@ _SIZE_STEP = 0.02
 def preset_names() -> list[str]:
     """Return the names of the presets that come with the package."""
     folder = resources.files("sim2real") / "presets"
-    return sorted(
-        entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")
-    )
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
 def load_preset(name_or_path: str) -> RandomizationSpec:
@@ -40,27 +38,29 @@ def load_preset(name_or_path: str) -> RandomizationSpec:
     path = Path(name_or_path)
     if not path.is_file():
         known = ", ".join(preset_names())
-        raise InputError(
-            f"randomization must be a TOML file or one of {known}, got '{name_or_path}', which is neither"
-        )
+        raise InputError(f"randomization must be a TOML file or one of {known}, got '{name_or_path}', which is neither")
     return parse_preset(path.read_text(encoding="utf-8"), str(path), path.resolve().parent)
 
 
 def parse_preset(text: str, where: str, folder: Path) -> RandomizationSpec:
-    """Return the spec that TOML text describes; `folder` is where relative texture folders start."""
+    """Return the spec that TOML text describes; `folder` is where relative texture folders start.
+
+    With `base`, the name of a shipped preset, its channels come first and those of the text win.
+    """
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{where} must be TOML: {error}") from None
-    unknown = set(data) - {"format", "name", "channels"}
+    unknown = set(data) - {"format", "name", "base", "channels"}
     if unknown or data.get("format", 1) != 1:
-        raise InputError(
-            f"{where}: expected format = 1, name and [[channels]], got {', '.join(sorted(data))}"
-        )
-    channels = tuple(
-        _channel(c, f"{where}: channel {k + 1}", folder) for k, c in enumerate(data.get("channels", []))
-    )
-    return RandomizationSpec(str(data.get("name", where)), channels)
+        raise InputError(f"{where}: expected format = 1, name, base and [[channels]], got {', '.join(sorted(data))}")
+    channels = tuple(_channel(c, f"{where}: channel {k + 1}", folder) for k, c in enumerate(data.get("channels", [])))
+    inherited: tuple[Channel, ...] = ()
+    if "base" in data:
+        if data["base"] not in preset_names():
+            raise InputError(f"{where}: base must be one of {', '.join(preset_names())}, got {data['base']!r}")
+        inherited = load_preset(data["base"]).channels
+    return RandomizationSpec(str(data.get("name", where)), inherited + channels)
 
 
 def _channel(data: dict[str, Any], where: str, folder: Path) -> Channel:
@@ -72,9 +72,7 @@ def _channel(data: dict[str, Any], where: str, folder: Path) -> Channel:
     if how not in ("set", "add", "scale"):
         raise InputError(f"{where} ({target}): how must be set, add or scale, got {how!r}")
     if kind not in BY_NAME:
-        raise InputError(
-            f"{where} ({target}): distribution must be one of {', '.join(BY_NAME)}, got {kind!r}"
-        )
+        raise InputError(f"{where} ({target}): distribution must be one of {', '.join(BY_NAME)}, got {kind!r}")
     if "images" in values:
         pictures = folder / values.pop("images")
         if not pictures.is_dir():
@@ -120,9 +118,7 @@ def rig_spec(rig: Rig, preset: RandomizationSpec) -> RandomizationSpec:
         placed = {p.joint for p in rig.placements}
         for name in rig.robot.joints:
             if name not in placed and "finger" not in name:
-                own.append(
-                    Channel(f"joints.{name}.position", Normal(0.0, rig.robot.joint_uncertainty_rad), "add")
-                )
+                own.append(Channel(f"joints.{name}.position", Normal(0.0, rig.robot.joint_uncertainty_rad), "add"))
     own.append(Channel("camera.shift_m", Normal(0.0, rig.camera.position_std_m)))
     own.append(Channel("camera.tilt_rad", Normal(0.0, rig.camera.rotation_std_rad)))
     own.append(Channel("camera.focal_scale", Normal(1.0, rig.camera.focal_std)))

@@ -59,9 +59,7 @@ def write_preview(rig: Rig, randomization: str | None, out: Path, frames: int, s
         raise InputError(f"cannot write {out}: {error.strerror}") from None
 
 
-def _tile(
-    picture: NDArray[np.uint8], points: NDArray[np.float64], shares: NDArray[np.float64]
-) -> NDArray[np.uint8]:
+def _tile(picture: NDArray[np.uint8], points: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.uint8]:
     scale = _TILE_WIDTH / picture.shape[1]
     size = (_TILE_WIDTH, round(picture.shape[0] * scale))
     tile = cv2.resize(np.ascontiguousarray(picture), size, interpolation=cv2.INTER_LINEAR)

@@ -33,8 +33,9 @@ def progress(title: str, total: int, unit: str, start: int = 0) -> Iterator[Adva
                 return
             last[0] = now
             rate = (done - start) / max(now - began, 1e-9)
-            left = (total - done) / rate if rate > 0 else float("inf")
-            sys.stderr.write(f"{title}: {done}/{total} {unit}, {rate:.1f} {unit}/s, {left:.0f} s left {note}\n")
+            left = f", {(total - done) / rate:.0f} s left" if rate > 0 else ""
+            line = f"{title}: {done}/{total} {unit}, {rate:.1f} {unit}/s{left} {note}"
+            sys.stderr.write(line.rstrip() + "\n")
             sys.stderr.flush()
 
         yield plain

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# A fault is a shift of mean colour, in CIELAB units, that is both visible and far outside the recording's own spread.
+# A fault is a shift of mean colour, in CIELAB units, that is both visible and far outside the recording's own
+# spread.
 # Ordinary white-balance drift between photographs of one session stays near 2 units.
 _VISIBLE_SHIFT = 3.5
 _SPREADS = 6.0
@@ -16,10 +17,11 @@ _FEWEST_FRAMES = 5
 
 
 def colour_faults(pictures: Sequence[NDArray[np.uint8]]) -> list[str | None]:
-    """Return for each picture (H, W, 3) of one recording what is wrong with its colours, None when nothing is.
+    """Return for each picture (H, W, 3) of one recording what is wrong with its colours, None if nothing is.
 
-    The mean of a* and b* is compared with the median over the recording; distances are judged against their own median
-    (robust z-score), so that a few faulty frames do not hide each other. With fewer than five frames nothing is said.
+    The mean of a* and b* is compared with the median over the recording; distances are judged against their
+    own median (robust z-score), so that a few faulty frames do not hide each other. With fewer than five
+    frames nothing is said.
     """
     if len(pictures) < _FEWEST_FRAMES:
         return [None] * len(pictures)
@@ -28,7 +30,8 @@ def colour_faults(pictures: Sequence[NDArray[np.uint8]]) -> list[str | None]:
     distance = np.linalg.norm(shift, axis=1)
     limit = max(_VISIBLE_SHIFT, _SPREADS * 1.4826 * float(np.median(distance)))
     return [
-        f"colour cast: mean colour is ({s[0]:+.1f}, {s[1]:+.1f}) in a*, b* from the recording's median, limit {limit:.1f}"
+        f"colour cast: mean colour is ({s[0]:+.1f}, {s[1]:+.1f}) in a*, b* from the recording's median, "
+        f"limit {limit:.1f}"
         if d > limit
         else None
         for s, d in zip(shift, distance, strict=True)

@@ -145,10 +145,12 @@ def _unknown(target: str, known: dict[str, Any], where: str) -> InputError:
 
 def _check_kind(channel: Channel, path: str, nominal: Any, where: str) -> None:
     try:
-        value = _draw(channel, nominal, np.random.default_rng(0))
+        _draw(channel, nominal, np.random.default_rng(0))
     except (TypeError, IndexError, ValueError) as error:
         raise InputError(
             f"randomization {where}: {path} cannot be drawn from {channel.distribution}: {error}"
         ) from None
-    if isinstance(nominal, bool) and not isinstance(value, bool):
-        raise InputError(f"randomization {where}: {path} is true or false, got {channel.distribution}")
+    drawn = channel.distribution.sample(np.random.default_rng(0), 0)
+    for kind, name in ((bool, "true or false"), (str, "a name")):
+        if isinstance(nominal, kind) and not isinstance(drawn, kind):
+            raise InputError(f"randomization {where}: {path} is {name}, got {channel.distribution}")

@@ -74,20 +74,27 @@ def load_real(folder: Path, rig: Rig) -> RealData:
     """Return the photographs and labels of a folder.
 
     Raises:
-        InputError: a missing folder, file or column, a label that is no number, a picture that cannot be used.
+        InputError: a missing folder, file or column, a label that is no number, a picture of no use.
     """
     rows = _read_rows(folder, rig)
     data = rig.data
     pictures: list[NDArray[np.uint8]] = []
     notes: list[str] = []
     hashes: list[str] = []
+    lines: dict[str, int] = {}
     for line, row in rows:
-        path = folder / row[data.image_column]
+        name = row[data.image_column]
+        if name in lines:
+            raise InputError(f"{folder / LABELS} line {line}: {name} has a row already, line {lines[name]}")
+        lines[name] = line
+        path = folder / name
         if not path.is_file():
-            raise InputError(f"{folder / LABELS} line {line}: {data.image_column} must be an image, found no file {path}")
+            raise InputError(
+                f"{folder / LABELS} line {line}: {data.image_column} must be an image, found no file {path}"
+            )
         picture, note = read_image(path)
         picture, resized = _to_camera_size(picture, rig, path)
-        notes.extend(f"{row[data.image_column]}: {n}" for n in (note, resized) if n)
+        notes.extend(f"{name}: {n}" for n in (note, resized) if n)
         pictures.append(picture)
         hashes.append(hashlib.sha256(path.read_bytes()).hexdigest())
     faults = colour_faults(pictures)
@@ -107,7 +114,7 @@ def load_real(folder: Path, rig: Rig) -> RealData:
 
 
 def load_unlabelled(folder: Path, rig: Rig) -> list[NDArray[np.uint8]]:
-    """Return every photograph in a folder and its sub-folders at the size of the rig's camera; no label is read."""
+    """Return every photograph below a folder at the size of the rig's camera; no label is read."""
     _check_folder(folder)
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
@@ -136,7 +143,9 @@ def _read_rows(folder: Path, rig: Rig) -> list[tuple[int, dict[str, str]]]:
     needed = [rig.data.image_column, *(rig.label.point_columns or rig.label.columns)]
     for column in needed:
         if column not in header:
-            raise InputError(f"{path} needs column '{column}' for rig {rig.name}, found {', '.join(header) or 'no header'}")
+            raise InputError(
+                f"{path} needs column '{column}' for rig {rig.name}, found {', '.join(header) or 'no header'}"
+            )
     if not rows:
         raise InputError(f"{path} must have at least one row, found none")
     return rows

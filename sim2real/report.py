@@ -46,9 +46,7 @@ def load_result(path: Path) -> dict[str, object]:
     return result
 
 
-def write_report(
-    result: Mapping[str, object], folder: Path, images: Path | None, *, base: Path | None = None
-) -> Path:
+def write_report(result: Mapping[str, object], folder: Path, images: Path | None, *, base: Path | None = None) -> Path:
     """Write `report.html` and `report.json` and return the path of the page.
 
     The page holds its style, figures and pictures, and loads nothing. The JSON is the result itself, with

@@ -109,9 +109,7 @@ def load_picture(folder: Path | None, file: str, width_px: int) -> Picture | Non
     path = folder / file
     if not path.is_file():
         return None
-    pixels = (
-        cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
-    )
+    pixels = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
     return None if pixels is None else encode(pixels, width_px)
 
 
@@ -123,9 +121,7 @@ def encode(bgr: cv2.typing.MatLike, width_px: int) -> Picture:
         size = (width_px, max(1, round(height * width_px / width)))
         small = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
     _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return Picture(
-        "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii"), width, height
-    )
+    return Picture("data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii"), width, height)
 
 
 def _inside(spot: tuple[float, float], picture: Picture) -> bool:

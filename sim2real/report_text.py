@@ -103,10 +103,7 @@ def reference(result: Result, key: str, budget: int | None = None) -> Row | None
     rows = [
         row
         for row in result.rows
-        if row.key == key
-        and row.mean is not None
-        and row.selection != "oracle"
-        and budget in (None, row.budget)
+        if row.key == key and row.mean is not None and row.selection != "oracle" and budget in (None, row.budget)
     ]
     return min(rows, key=lambda row: row.mean or 0.0, default=None)
 
@@ -137,9 +134,7 @@ def remarks(result: Result, numbers: Numbers) -> list[str]:
     """Return what belongs to the headline: what is measured, how it was chosen, what does better."""
     free, tuned = label_free(result), adapted(result)
     confidences = sorted({row.confidence for row in result.rows if row.confidence is not None})
-    level = (
-        f"; brackets hold the {percent(confidences[0])} confidence interval" if len(confidences) == 1 else ""
-    )
+    level = f"; brackets hold the {percent(confidences[0])} confidence interval" if len(confidences) == 1 else ""
     lines = [f"Mean error of {result.quantity.name}{level}."]
     if len(free) > 1:
         lines.append(
@@ -169,9 +164,7 @@ def key_figures(result: Result, numbers: Numbers) -> list[Figure]:
 
     def add(label: str, row: Row | None) -> None:
         if row is not None:
-            figures.append(
-                Figure(label, numbers.bare(row.mean), unit, numbers.interval(row.interval), row.method)
-            )
+            figures.append(Figure(label, numbers.bare(row.mean), unit, numbers.interval(row.interval), row.method))
 
     add(f"Without a {words.label}", free)
     if tuned is not None:
@@ -200,9 +193,7 @@ def curve_lines(result: Result) -> list[Line]:
         if row.mean is not None:
             same = [other for other in result.rows if other.key == row.key and other.mean is not None]
             one_line = len({other.budget for other in same}) == len(same)
-            groups.setdefault((row.key,) if one_line else (row.key, row.method, row.selection), []).append(
-                row
-            )
+            groups.setdefault((row.key,) if one_line else (row.key, row.method, row.selection), []).append(row)
     lines = []
     for rows in groups.values():
         oracle = any(row.selection == "oracle" for row in rows)

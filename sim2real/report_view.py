@@ -109,9 +109,7 @@ def page(result: Result, images: Path | None, base: Path) -> dict[str, object]:
         "faulty": _reasons(data.nodes("faulty")),
         "pretraining": [_pretraining_row(node) for node in root.nodes("pretraining")],
         "loss": _loss(root.nodes("pretraining")),
-        "system": [
-            (key.replace("_", " "), _shown(value)) for key, value in root.node("system").values.items()
-        ],
+        "system": [(key.replace("_", " "), _shown(value)) for key, value in root.node("system").values.items()],
         "commands": root.texts("commands"),
     }
 
@@ -171,9 +169,7 @@ def _of_row(result: Result, row: Row) -> list[Prediction]:
     return [item for item in result.predictions if (item.key, item.budget) == (row.key, row.budget)]
 
 
-def _group(
-    heading: str, row: Row, result: Result, images: Path | None, positions: Markup, drawn: int
-) -> Group:
+def _group(heading: str, row: Row, result: Result, images: Path | None, positions: Markup, drawn: int) -> Group:
     files = worst_first(_of_row(result, row))
     tiles = [make_tile(group, images) for group in files[:MOST_TILES]]
     return Group(
@@ -223,9 +219,7 @@ def _drawing(index: int, drawn: Sequence[Pairs], quantity: Quantity, axes: Seque
     also = np.vstack([part for other in drawn for part in (other.truth, other.predicted)])
     components = (names[0], names[1])
     return Markup(
-        position_scatter(
-            pairs.truth, pairs.predicted, components, unit, name=name, frame=quantity.frame, also=also
-        )
+        position_scatter(pairs.truth, pairs.predicted, components, unit, name=name, frame=quantity.frame, also=also)
     )
 
 

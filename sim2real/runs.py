@@ -16,10 +16,21 @@ from calibration.errors import InputError
 from calibration.records import read_json, to_plain, write_json, write_text
 
 CONFIG, SYSTEM, LOG, FINISHED = "config.json", "system.json", "log.jsonl", "finished.json"
-_PACKAGES = ("torch", "torchvision", "timm", "pybullet", "numpy", "opencv-python", "scipy", "gymnasium", "stable-baselines3")
-# What may differ between a run and its resumption without changing its result.
-_FREE_KEYS = ("resume", "workers", "device")
+_PACKAGES = (
+    "torch",
+    "torchvision",
+    "timm",
+    "pybullet",
+    "numpy",
+    "opencv-python",
+    "scipy",
+    "gymnasium",
+    "stable-baselines3",
+)
+# What may differ between a run and its resumption without changing its result; a folder may have been moved.
+_FREE_KEYS = ("resume", "workers", "device", "out")
 _SMALLEST_FREE_BYTES = 64 * 2**20
+
 
 def system_info() -> dict[str, Any]:
     """Return versions and the machine, for records and reports."""
@@ -37,6 +48,7 @@ def system_info() -> dict[str, Any]:
     found["created"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return found
 
+
 def _processor() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -46,6 +58,7 @@ def _processor() -> str:
         pass
     return platform.processor() or "unknown processor"
 
+
 def _gpu() -> str | None:
     import sys
 
@@ -53,6 +66,7 @@ def _gpu() -> str | None:
     if torch is None or not torch.cuda.is_available():
         return None
     return str(torch.cuda.get_device_name(0))
+
 
 class RunFolder:
     """One run: config.json, system.json, log.jsonl, and finished.json at the end."""
@@ -66,18 +80,16 @@ class RunFolder:
         """Make the folder, or take up an unfinished one.
 
         Raises:
-            InputError: the folder exists and `resume` is off, it holds another configuration, it cannot be made, or
-                the disk is full.
+            InputError: the folder exists and `resume` is off, it holds another configuration or other files,
+                it cannot be made, or the disk is full.
         """
         plain = to_plain(config)
         run = cls(path)
-        if path.exists() and not resume:
-            state = "a finished run" if run.finished else "an unfinished run" if (path / CONFIG).is_file() else "files"
-            hint = "choose another --out" if run.finished or not (path / CONFIG).is_file() else "add --resume, or choose another --out"
-            if not path.is_dir() or any(path.iterdir()):
-                raise InputError(f"output folder must be new, got {path}, which holds {state}; {hint}")
+        _check_free(path, resume)
         if (path / CONFIG).is_file():
             before = read_json(path / CONFIG)
+            if not isinstance(before, dict):
+                raise InputError(f"{path / CONFIG} must hold the settings of a run; choose another --out")
             for key in plain:
                 if key not in _FREE_KEYS and before.get(key) != plain[key]:
                     raise InputError(
@@ -127,9 +139,30 @@ class RunFolder:
         kept = [e for e in self.read_log() if e.get("step", 0) <= step]
         write_text(self.path / LOG, "".join(json.dumps(e) + "\n" for e in kept))
 
+
+def _check_free(path: Path, resume: bool) -> None:
+    """Check that nothing would be overwritten: the folder is new, or it is a run to be resumed."""
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise InputError(f"output folder must be new, got the file {path}; choose another --out")
+    if (path / CONFIG).is_file():
+        if resume:
+            return
+        if (path / FINISHED).is_file():
+            state, hint = "a finished run", "choose another --out"
+        else:
+            state, hint = "an unfinished run", "add --resume, or choose another --out"
+        raise InputError(f"output folder must be new, got {path}, which holds {state}; {hint}")
+    # A start that was killed before it wrote the settings leaves no more than this.
+    others = sorted(p.name for p in path.iterdir() if p.name != SYSTEM and p.suffix != ".part")
+    if others:
+        raise InputError(
+            f"output folder must be new, got {path}, which holds files of no run ({others[0]}); choose another --out"
+        )
+
+
 def _check_space(path: Path) -> None:
     free = shutil.disk_usage(path).free
     if free < _SMALLEST_FREE_BYTES:
         raise InputError(f"output folder {path} needs at least 64 MB of free disk, found {free // 2**20} MB")
-
-__all__ = ["RunFolder", "dataclasses", "system_info", "write_bytes"]

@@ -1,4 +1,4 @@
-"""Divide real frames into those that may be fitted and those that are scored: by group or by block, never at random."""
+"""Divide real frames into those to fit and those to score: by group or by block, never at random."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Split:
 def split_frames(rig: Rig, frames: Sequence[RealFrame], test_groups: Sequence[str] = ()) -> Split:
     """Return the split of frames.
 
-    With a group column whole groups are held out: those named, else the rig's own, else the last third of the sorted
-    groups. Without one, the last third of the frames in the file's order is one block.
+    With a group column whole groups are held out: those named, else the rig's own, else the last third of the
+    sorted groups. Without one, the last third of the frames in the file's order is one block.
 
     Raises:
         InputError: named groups that do not exist, or nothing left on one side.
@@ -66,7 +66,9 @@ def split_frames(rig: Rig, frames: Sequence[RealFrame], test_groups: Sequence[st
     train = [f for f, h in zip(frames, held, strict=True) if not h]
     test = [f for f, h in zip(frames, held, strict=True) if h]
     if not train or not test:
-        raise InputError(f"a split needs frames on both sides, got {len(train)} to fit and {len(test)} to score ({rule})")
+        raise InputError(
+            f"a split needs frames on both sides, got {len(train)} to fit and {len(test)} to score ({rule})"
+        )
     content = {
         "rule": rule,
         "train": [f.file for f in train],
@@ -75,9 +77,7 @@ def split_frames(rig: Rig, frames: Sequence[RealFrame], test_groups: Sequence[st
         "test_sha256": [f.sha256 for f in test],
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    return Split(
-        rule, tuple(content["train"]), tuple(content["test"]), tuple(content["train_sha256"]), digest
-    )
+    return Split(rule, tuple(content["train"]), tuple(content["test"]), tuple(content["train_sha256"]), digest)
 
 
 def choose_frames(frames: Sequence[RealFrame], count: int, seed: int, what: str) -> list[RealFrame]:

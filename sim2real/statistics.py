@@ -15,8 +15,8 @@ def bootstrap_mean(errors: ArrayLike, unit: str, seed: int = 0) -> Estimate:
     """Return the mean of errors with a percentile bootstrap interval (Efron 1979).
 
     Args:
-        errors: (frames,), or (runs, frames) for several training runs scored on the same frames; then runs and frames
-            are both resampled, so that the interval covers another run on other frames. NaN: not scored.
+        errors: (frames,), or (runs, frames) for several training runs scored on the same frames; then both
+            are resampled, so that the interval covers another run on other frames. NaN: not scored.
         unit: of the errors.
         seed: of the resampling.
 

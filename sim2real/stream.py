@@ -40,9 +40,7 @@ class Batch:
 class SimulatedFrames:
     """Draws frames by number. The simulator is made on first use, so that each worker process has its own."""
 
-    def __init__(
-        self, rig: Rig, spec: RandomizationSpec, seed: int, camera: CameraIntrinsics | None = None
-    ) -> None:
+    def __init__(self, rig: Rig, spec: RandomizationSpec, seed: int, camera: CameraIntrinsics | None = None) -> None:
         """Keep what defines the stream; `camera` defaults to the rig's at the size that the model sees."""
         self.rig = rig
         self.seed = seed

@@ -1,4 +1,4 @@
-"""The whole state of a training run in one file, so that an interrupted run goes on as if nothing had happened."""
+"""The whole state of a training run in one file, so that an interrupted run goes on bit for bit."""
 
 from __future__ import annotations
 
@@ -35,12 +35,18 @@ def load_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -
         InputError: the file is no such state.
     """
     try:
-        with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            metadata = file.metadata()
+            metadata = file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise InputError(f"cannot resume from {path}: {error}") from None
-    model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+    if not {"step", "scalars"} <= set(metadata):
+        raise InputError(f"cannot resume from {path}: it holds no training state; remove it to start again")
+    weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    own = model.state_dict()
+    if {k: v.shape for k, v in weights.items()} != {k: v.shape for k, v in own.items()}:
+        raise InputError(f"cannot resume from {path}: it holds the weights of another model")
+    model.load_state_dict(weights)
     state: dict[int, dict[str, object]] = {
         int(index): dict(values) for index, values in json.loads(metadata["scalars"]).items()
     }

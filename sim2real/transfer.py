@@ -1,4 +1,4 @@
-"""Measure the whole way: error on held-out frames against the number of labelled ones, beside what else could be done."""
+"""Measure the whole way: error on held-out frames against the number of labelled ones."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import logging
 import multiprocessing
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from calibration.errors import InputError
-from calibration.records import read_json, write_json
+from calibration.records import write_json
 from calibration.rig import Rig
 from calibration.rig_file import load_rig
 from calibration.view import CameraView
@@ -21,26 +21,26 @@ from sim2real.cameras import aligned_camera
 from sim2real.classical import background_subtraction
 from sim2real.configs import PretrainConfig, TransferConfig
 from sim2real.finetune import report_data
-from sim2real.presets import load_preset, rig_spec
 from sim2real.pretrain import core_count, pretrain
 from sim2real.preview import write_preview
 from sim2real.progress import progress
 from sim2real.realdata import RealData, load_real
 from sim2real.report import write_report
-from sim2real.runs import RunFolder, system_info
+from sim2real.runs import RunFolder
 from sim2real.scoring import FrameScore
 from sim2real.splits import Split, split_frames
 from sim2real.statistics import describe
-from sim2real.stream import SimulatedFrames
 from sim2real.transfer_jobs import Job, Kind, as_scores, run_job, write_replay
+from sim2real.transfer_result import Target, frame_entry, transfer_result
 
 logger = logging.getLogger(__name__)
 
-Target = Literal["real photographs", "held-out simulation"]
 RESULT = "transfer.json"
 
 
-def transfer(config: TransferConfig, target: Target = "real photographs", backbone: str = PretrainConfig.backbone) -> Path:
+def transfer(
+    config: TransferConfig, target: Target = "real photographs", backbone: str = PretrainConfig.backbone
+) -> Path:
     """Pretrain, adapt with every budget, score, and write transfer.json and the report; return the report's path.
 
     Raises:
@@ -57,8 +57,8 @@ def transfer(config: TransferConfig, target: Target = "real photographs", backbo
     largest = max(config.budgets)
     if largest > len(split.train):
         raise InputError(
-            f"budget {largest} needs {largest} labelled frames to fit, the split ({split.rule}) has {len(split.train)}; "
-            "use smaller --budgets or other --test-groups"
+            f"budget {largest} needs {largest} labelled frames to fit, the split ({split.rule}) has "
+            f"{len(split.train)}; use smaller --budgets or other --test-groups"
         )
     run = RunFolder.create(config.out, config, config.resume)
     report_data(data)
@@ -81,7 +81,13 @@ def _models(config: TransferConfig, rig: Rig, backbone: str) -> list[Path]:
     for seed in range(config.seeds):
         out = config.out / "pretrain" / f"seed{seed}"
         settings = PretrainConfig(
-            config.rig, out, config.frames, seed, config.device, resume=(out / "config.json").is_file(), backbone=backbone
+            config.rig,
+            out,
+            config.frames,
+            seed,
+            config.device,
+            resume=(out / "config.json").is_file(),
+            backbone=backbone,
         )
         folders.append(pretrain(settings))
     return folders
@@ -127,15 +133,19 @@ def _measure(
                 + " camera",
             }
         )
-        predictions += [_frame_entry(s, "classical", 0, 0, 0) for s in classical]
+        predictions += [frame_entry(s, "classical", 0, 0, 0) for s in classical]
     preview = config.out / "preview.png"
     if not preview.is_file():
         write_preview(rig, None, preview, 12, 0)
-    return _result(config, rig, data, split, models, target, rows, predictions)
+    return transfer_result(config, rig, data, split, models, target, rows, predictions)
 
 
 def _jobs(
-    config: TransferConfig, split: Split, models: Sequence[Path], published: CameraView, aligned: CameraView | None
+    config: TransferConfig,
+    split: Split,
+    models: Sequence[Path],
+    published: CameraView,
+    aligned: CameraView | None,
 ) -> Iterable[Job]:
     folder = config.out / "scores"
     folder.mkdir(exist_ok=True)
@@ -196,7 +206,12 @@ def _method(kind: Kind, budget: int, target: Target) -> str:
 
 
 def _row(
-    config: TransferConfig, kind: Kind, budget: int, jobs: Sequence[Job], scores: dict[str, list[FrameScore]], target: Target
+    config: TransferConfig,
+    kind: Kind,
+    budget: int,
+    jobs: Sequence[Job],
+    scores: dict[str, list[FrameScore]],
+    target: Target,
 ) -> dict[str, Any]:
     mine = [j for j in jobs if j.kind == kind and j.budget == budget]
     table = np.array([[s.error for s in scores[j.name]] for j in mine])
@@ -212,82 +227,4 @@ def _row(
 
 
 def _prediction(job: Job, score: FrameScore) -> dict[str, Any]:
-    return _frame_entry(score, job.kind, job.budget, job.seed, job.subset)
-
-
-def _frame_entry(score: FrameScore, key: str, budget: int, seed: int, subset: int) -> dict[str, Any]:
-    return {
-        "file": score.file,
-        "key": key,
-        "budget": budget,
-        "seed": seed,
-        "subset": subset,
-        "truth": list(score.truth),
-        "prediction": list(score.prediction),
-        "error": score.error,
-        "truth_px": list(score.truth_px) if score.truth_px else None,
-        "prediction_px": list(score.prediction_px) if score.prediction_px else None,
-        "visible": score.visible,
-    }
-
-
-def _result(
-    config: TransferConfig,
-    rig: Rig,
-    data: RealData,
-    split: Split,
-    models: Sequence[Path],
-    target: Target,
-    rows: list[dict[str, Any]],
-    predictions: list[dict[str, Any]],
-) -> dict[str, Any]:
-    scale = {"m": 1.0, "cm": 100.0, "mm": 1000.0}[rig.label.display_unit]
-    spec = SimulatedFrames(rig, rig_spec(rig, load_preset(rig.preset)), 0).sampler.channels
-    budgets = " ".join(str(b) for b in config.budgets)
-    groups = f" --test-groups {' '.join(config.test_groups)}" if config.test_groups else ""
-    return {
-        "format": "sim2real.transfer",
-        "version": 1,
-        "title": rig.name,
-        "rig": rig.name,
-        "target": target,
-        "quantity": {
-            "name": rig.label.name,
-            "components": list(rig.label.components),
-            "unit": "m",
-            "display_unit": rig.label.display_unit,
-            "display_scale": scale,
-            "frame": rig.label.frame,
-        },
-        "data": {
-            "folder": config.real.name,
-            "frames": len(data.unlabelled),
-            "left_out": [{"file": f, "reason": r} for f, r in data.left_out],
-            "faulty": [{"file": f, "reason": r} for f, r in data.faulty],
-            "split": {"rule": split.rule, "train": list(split.train), "test": list(split.test), "sha256": split.sha256},
-        },
-        "rows": rows,
-        "predictions": predictions,
-        "randomization": [{"target": p, "how": c.how, "distribution": str(c.distribution)} for p, c in spec.items()],
-        "pretraining": [_pretraining(seed, model) for seed, model in enumerate(models)],
-        "preview": "preview.png",
-        "system": system_info(),
-        "commands": [
-            f"sim2real transfer --rig {rig.name} --real {config.real.name} --budgets {budgets} --seeds {config.seeds} "
-            f"--subsets {config.subsets} --frames {config.frames}{groups} --out {config.out.name}"
-        ],
-    }
-
-
-def _pretraining(seed: int, model: Path) -> dict[str, Any]:
-    summary = read_json(model / "finished.json")
-    log = RunFolder(model).read_log()
-    return {
-        "seed": seed,
-        "frames": summary["frames"],
-        "seconds": summary["seconds_since_start_or_resume"],
-        "frames_per_s": summary["frames_per_s"],
-        "backbone": summary["backbone"],
-        "weights": summary["weights"],
-        "loss": [[e["step"], e["loss"]] for e in log],
-    }
+    return frame_entry(score, job.kind, job.budget, job.seed, job.subset)

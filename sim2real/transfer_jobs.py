@@ -1,4 +1,4 @@
-"""The pieces of a transfer measurement that can run one beside another: each scores one model on the held-out frames."""
+"""The pieces of a transfer measurement that can run side by side: each scores one model on held-out frames."""
 
 from __future__ import annotations
 

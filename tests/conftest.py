@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -93,3 +95,22 @@ def renderer() -> Iterator[Callable[[str], TinyRenderer]]:
     yield get
     for one in made.values():
         one.close()
+
+
+@pytest.fixture(scope="session")
+def run_python() -> Callable[..., str]:
+    """Runs Python text with arguments in a process of its own and returns what it prints."""
+
+    def run(text: str, *arguments: str, path: str = str(ROOT), seed: str = "0") -> str:
+        environment = os.environ | {"PYTHONPATH": path, "PYTHONHASHSEED": seed}
+        done = subprocess.run(
+            [sys.executable, "-c", text, *arguments],
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=ROOT,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

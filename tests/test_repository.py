@@ -41,9 +41,7 @@ def tracked_files() -> list[str]:
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     try:
-        listing = subprocess.run(
-            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-        )
+        listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     except FileNotFoundError:
         pytest.skip("git is not installed")
     except subprocess.CalledProcessError as error:
@@ -71,9 +69,7 @@ def test_no_path_of_a_developer_machine(tracked_files: list[str]) -> None:
         except UnicodeDecodeError:  # not text
             continue
         found += [
-            f"{name}:{number}: {line.strip()}"
-            for number, line in enumerate(lines, 1)
-            if MACHINE_PATH.search(line)
+            f"{name}:{number}: {line.strip()}" for number, line in enumerate(lines, 1) if MACHINE_PATH.search(line)
         ]
     assert not found, "\n".join(found)
 
@@ -98,9 +94,7 @@ def test_machine_path_pattern(text: str, is_machine_path: bool) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_module_is_short(path: Path) -> None:
     count = len(path.read_text(encoding="utf-8").splitlines())
-    assert count <= MODULE_LINES, (
-        f"{relative(path)} has {count} lines, at most {MODULE_LINES} are allowed: split it"
-    )
+    assert count <= MODULE_LINES, f"{relative(path)} has {count} lines, at most {MODULE_LINES} are allowed: split it"
 
 
 def test_every_folder_with_modules_is_a_package() -> None:
@@ -130,9 +124,7 @@ def test_script_is_thin(path: Path) -> None:
     assert ast.get_docstring(tree), "a script opens with a docstring"
     imports = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
     assert imports == ["import sys", "from sim2real.cli import main"]
-    calls = [
-        node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "main"
-    ]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "main"]
     assert len(calls) == 1, "a script calls main once"
 
 

@@ -73,12 +73,10 @@ class TinyRenderer:
         rgb = _over_background(rgb, bodies < 0, world.background)
         if maps is not None:
             rgb = cv2.remap(rgb, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
-            depth = cv2.remap(depth, *maps, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE).astype(
-                np.float32
+            depth = cv2.remap(depth, *maps, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+            segmentation = cv2.remap(segmentation, *maps, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE).astype(
+                np.int16
             )
-            segmentation = cv2.remap(
-                segmentation, *maps, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
-            ).astype(np.int16)
         return rgb, depth, segmentation
 
     def _pixels(
@@ -120,9 +118,7 @@ def _over_background(
         rgb[empty] = np.clip(255.0 * colour, 0, 255).astype(np.uint8)
     else:
         height, width = empty.shape
-        picture = cv2.resize(
-            texture_picture(background.texture), (width, height), interpolation=cv2.INTER_LINEAR
-        )
+        picture = cv2.resize(texture_picture(background.texture), (width, height), interpolation=cv2.INTER_LINEAR)
         rgb[empty] = np.clip(picture[empty] * colour, 0, 255).astype(np.uint8)
     return rgb
 

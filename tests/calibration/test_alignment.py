@@ -16,7 +16,7 @@ from envs.rendering.tiny import TinyRenderer
 
 # The table's top: 76 cm x 122 cm, 89 cm above the floor.
 TABLE_CORNERS = np.array([[x, y, 0.89] for x in (-1.26, -0.50) for y in (-0.61, 0.61)])
-CHANGE = CameraParams((0.02, -0.015, 0.015), (0.012, -0.02, 0.01), 0.985)
+CHANGE = CameraParams((-0.02, 0.015, 0.01), (-0.015, 0.01, 0.015), 0.98)
 
 
 def test_a_moved_camera_is_found_on_its_rendered_picture(renderer: Callable[[str], TinyRenderer]) -> None:
@@ -60,7 +60,9 @@ def test_the_median_forgets_what_moves() -> None:
 def test_what_alignment_needs() -> None:
     rig = load_rig("cube_on_table")
     blank = np.full((480, 640, 3), 128, np.uint8)
-    with pytest.raises(InputError, match="rig cube_on_table: aligning the camera needs alignment_body, the name of a box"):
+    with pytest.raises(
+        InputError, match="rig cube_on_table: aligning the camera needs alignment_body, the name of a box"
+    ):
         align_camera(replace(rig, alignment_body=None), [blank])
     with pytest.raises(InputError, match="aligning the camera needs at least 1 photograph, got 0"):
         align_camera(rig, [])
@@ -71,5 +73,9 @@ def test_what_alignment_needs() -> None:
 
 def test_with_values_and_replace_make_the_same_camera() -> None:
     world = nominal_world(load_rig("cube_on_table"))
-    values = {"camera.shift_m": CHANGE.shift_m, "camera.tilt_rad": CHANGE.tilt_rad, "camera.focal_scale": 0.985}
+    values = {
+        "camera.shift_m": CHANGE.shift_m,
+        "camera.tilt_rad": CHANGE.tilt_rad,
+        "camera.focal_scale": 0.98,
+    }
     assert with_values(world, values) == replace(world, camera=CHANGE)

@@ -13,7 +13,9 @@ BENT = CameraIntrinsics(640, 480, 550.0, 540.0, 300.2, 260.7, (-0.28, 0.09, 0.00
 def points_in_view(seed: int, count: int = 60) -> np.ndarray:
     rng = np.random.default_rng(seed)
     depth = rng.uniform(0.3, 4.0, (count, 1))
-    return np.hstack([rng.uniform(-0.5, 0.5, (count, 1)), rng.uniform(-0.4, 0.4, (count, 1)), np.ones((count, 1))]) * depth
+    return (
+        np.hstack([rng.uniform(-0.5, 0.5, (count, 1)), rng.uniform(-0.4, 0.4, (count, 1)), np.ones((count, 1))]) * depth
+    )
 
 
 def opencv_pixels(camera: CameraIntrinsics, points: np.ndarray) -> np.ndarray:
@@ -76,7 +78,9 @@ def find_corner(picture: np.ndarray, near: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("width", "height"), [(80, 60), (120, 60), (320, 240)], ids=["half", "each side by its own factor", "double"]
+    ("width", "height"),
+    [(80, 60), (120, 60), (320, 240)],
+    ids=["half", "each side by its own factor", "double"],
 )
 def test_a_corner_moves_with_the_resized_picture_as_the_camera_says(width: int, height: int) -> None:
     camera = CameraIntrinsics(160, 120, 140.0, 150.0, 70.0, 64.0)
@@ -119,9 +123,7 @@ def test_resize_and_crop_round_trips() -> None:
 
 def test_zoom_keeps_the_principal_point() -> None:
     zoomed = PLAIN.zoomed(1.25)
-    np.testing.assert_allclose(
-        zoomed.matrix(), [[550 * 1.25, 0, 300.2], [0, 540 * 1.25, 260.7], [0, 0, 1]], rtol=1e-12
-    )
+    np.testing.assert_allclose(zoomed.matrix(), [[550 * 1.25, 0, 300.2], [0, 540 * 1.25, 260.7], [0, 0, 1]], rtol=1e-12)
 
 
 @pytest.mark.parametrize("crop", [(-1, 0, 10, 10), (0, -1, 10, 10), (600, 0, 41, 10), (0, 480, 10, 1)])

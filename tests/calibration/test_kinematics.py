@@ -47,29 +47,32 @@ def test_primitive_arm_is_where_the_recording_says(real_data: Path) -> None:
 
 
 def rig_with_robot(text: str, urdf: Path | str) -> Rig:
-    robot = f'[robot]\nurdf = "{urdf}"\nposition_m = {list(BASE_POSITION)}\nrpy_rad = {list(BASE_RPY)}\n\n[camera]'
-    return parse_rig(text.replace("[camera]", robot), "test", Path())
+    place = f"position_m = {list(BASE_POSITION)}\nrpy_rad = {list(BASE_RPY)}"
+    return parse_rig(text.replace("[camera]", f'[robot]\nurdf = "{urdf}"\n{place}\n\n[camera]'), "test", Path())
 
 
-def frames_of_pybullet(urdf: Path, joints: dict[str, float]) -> dict[str, np.ndarray]:
-    """Return world_from_link (4, 4) of each link but the root."""
+def frames_of_pybullet(urdf: Path, drawn: list[dict[str, float]]) -> list[dict[str, np.ndarray]]:
+    """Return world_from_link (4, 4) of each link but the root, for each set of joint positions."""
     client = pybullet.connect(pybullet.DIRECT)
     try:
         turn = pybullet.getQuaternionFromEuler(BASE_RPY)
         body = pybullet.loadURDF(str(urdf), BASE_POSITION, turn, useFixedBase=True, physicsClientId=client)
-        frames = {}
         count = pybullet.getNumJoints(body, physicsClientId=client)
         infos = [pybullet.getJointInfo(body, k, physicsClientId=client) for k in range(count)]
-        for k, info in enumerate(infos):
-            position = joints.get(info[1].decode(), 0.0)
-            pybullet.resetJointState(body, k, position, physicsClientId=client)
-        for k, info in enumerate(infos):
-            state = pybullet.getLinkState(body, k, computeForwardKinematics=True, physicsClientId=client)
-            matrix = np.eye(4)
-            matrix[:3, :3] = np.reshape(pybullet.getMatrixFromQuaternion(state[5]), (3, 3))
-            matrix[:3, 3] = state[4]
-            frames[info[12].decode()] = matrix
-        return frames
+        found = []
+        for joints in drawn:
+            for k, info in enumerate(infos):
+                position = joints.get(info[1].decode(), 0.0)
+                pybullet.resetJointState(body, k, position, physicsClientId=client)
+            frames = {}
+            for k, info in enumerate(infos):
+                state = pybullet.getLinkState(body, k, computeForwardKinematics=True, physicsClientId=client)
+                matrix = np.eye(4)
+                matrix[:3, :3] = np.reshape(pybullet.getMatrixFromQuaternion(state[5]), (3, 3))
+                matrix[:3, 3] = state[4]
+                frames[info[12].decode()] = matrix
+            found.append(frames)
+        return found
     finally:
         pybullet.disconnect(physicsClientId=client)
 
@@ -78,9 +81,8 @@ def check_against_pybullet(rig: Rig, urdf: Path, moving: int) -> None:
     rng = np.random.default_rng(1)
     world = nominal_world(rig)
     assert len(world.joints) == moving
-    for _ in range(4):
-        joints = {j.name: float(rng.uniform(-1.5, 1.5)) for j in world.joints}
-        truth = frames_of_pybullet(urdf, joints)
+    drawn = [{j.name: float(rng.uniform(-1.5, 1.5)) for j in world.joints} for _ in range(5)]
+    for joints, truth in zip(drawn, frames_of_pybullet(urdf, drawn), strict=True):
         ours = frame_matrices(rig, with_values(world, {f"joints.{n}.position": q for n, q in joints.items()}))
         assert len(truth) >= moving
         for link, matrix in truth.items():
@@ -159,12 +161,15 @@ def test_the_label_of_the_nominal_cube_counts_from_the_robot() -> None:
 def test_a_joint_left_out_is_at_zero() -> None:
     rig = load_rig("psm_tool")
     np.testing.assert_allclose(
-        joint_matrices(rig, {})["insertion"], joint_matrices(rig, dict.fromkeys(("yaw", "pitch", "insertion"), 0.0))["insertion"]
+        joint_matrices(rig, {})["insertion"],
+        joint_matrices(rig, dict.fromkeys(("yaw", "pitch", "insertion"), 0.0))["insertion"],
     )
 
 
 def test_no_such_joint_in_the_urdf(small_rig: str, tmp_path: Path) -> None:
     (tmp_path / "crane.urdf").write_text(URDF_WITH_WORLD)
-    text = small_rig.replace("[camera]", f'[robot]\nurdf = "{tmp_path}/crane.urdf"\njoints = {{ lifd = 0.1 }}\n\n[camera]')
+    text = small_rig.replace(
+        "[camera]", f'[robot]\nurdf = "{tmp_path}/crane.urdf"\njoints = {{ lifd = 0.1 }}\n\n[camera]'
+    )
     with pytest.raises(InputError, match="rig small: the URDF has no joint 'lifd'; known: lift"):
         nominal_world(parse_rig(text, "test", Path()))

@@ -38,9 +38,7 @@ def test_apply_keeps_the_shape_and_moves_each_point() -> None:
     world_from_arm, matrix = random_pose(rng, "world", "arm")
     points = rng.normal(size=(2, 4, 3))
     homogeneous = np.concatenate([points, np.ones((2, 4, 1))], axis=-1)
-    np.testing.assert_allclose(
-        world_from_arm.apply(points), (homogeneous @ matrix.T)[..., :3], rtol=0, atol=1e-12
-    )
+    np.testing.assert_allclose(world_from_arm.apply(points), (homogeneous @ matrix.T)[..., :3], rtol=0, atol=1e-12)
     assert world_from_arm.apply(points[0, 0]).shape == (3,)
 
 

@@ -11,7 +11,7 @@ VIEW = CameraView(
     look_at((-1.0, 0.3, 1.2), (0.1, 0.0, 0.4)),
 )
 CHANGE = CameraParams((0.03, -0.02, 0.05), (0.04, 0.1, -0.06), 0.9)
-POINTS = np.random.default_rng(0).uniform(-0.3, 0.3, (20, 3)) + (0.1, 0.0, 0.4)
+POINTS = np.random.default_rng(0).uniform((-0.2, -0.3, 0.1), (0.4, 0.3, 0.7), (20, 3))
 
 
 def opencv_pixels(view: CameraView, points: np.ndarray) -> np.ndarray:

@@ -141,6 +141,7 @@ BAD: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
     "infinite": (replace_text("-0.65", "1e999"), ("labels.csv line 3", "x_m must be a number", "'1e999'")),
     "text": (replace_text("-0.5,", "left,"), ("labels.csv line 2", "x_m must be a number", "'left'")),
     "short row": (replace_text("-0.65,0.01,0.33,clipped", "-0.65"), ("line 3", "y_m must be a number", "''")),
+    "same image twice": (replace_text("images/b", "images/a"), ("line 3", "images/a.png", "already, line 2")),
     "no image": (replace_text("images/b", "images/z"), ("labels.csv line 3", "no file", "z.png")),
     "no image name": (replace_text("images/b.png", ""), ("labels.csv line 3", "file must be an image")),
     "cut JPEG": (write_image("b.jpg", encoded(".jpg", noise())[:60000]), ("b.jpg", "cut off", "again")),
@@ -152,9 +153,7 @@ BAD: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_clear_line(
-    name: str, pack: Path, rig: Rig, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_input_is_one_clear_line(name: str, pack: Path, rig: Rig, capfd: pytest.CaptureFixture[str]) -> None:
     change, words = BAD[name]
     change(pack)
     with pytest.raises(InputError) as error:

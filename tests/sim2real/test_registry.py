@@ -46,7 +46,7 @@ class Server:
 class Handler(BaseHTTPRequestHandler):
     def __init__(self, server: Server, *args: object) -> None:
         self.shop = server
-        super().__init__(*args)  # type: ignore[arg-type]
+        super().__init__(*args)
 
     def do_GET(self) -> None:
         self.shop.asked.append(self.path)
@@ -79,7 +79,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 def labels_of(paths: object) -> str:
-    return "file\n" + "".join(f"{path}\n" for path in paths)  # type: ignore[attr-defined]
+    return "file\n" + "".join(f"{path}\n" for path in paths)
 
 
 @pytest.fixture
@@ -131,9 +131,7 @@ def test_get_goes_on_where_it_stopped(server: Server, pack: PublicPack, tmp_path
     assert server.asked == []
 
 
-def test_temporary_file_of_a_killed_download_is_cleared(
-    server: Server, pack: PublicPack, tmp_path: Path
-) -> None:
+def test_temporary_file_of_a_killed_download_is_cleared(server: Server, pack: PublicPack, tmp_path: Path) -> None:
     (tmp_path / "toy" / "images").mkdir(parents=True)
     (tmp_path / "toy" / "images" / ".1-4.jpg.4711.part").write_bytes(b"sec")
     registry.get("toy", tmp_path / "toy", server.url)
@@ -159,9 +157,7 @@ def test_wrong_content_is_not_kept(server: Server, pack: PublicPack, tmp_path: P
     assert names(tmp_path) == {"toy/images/0-0.jpg"}
 
 
-def test_missing_on_the_server_is_not_asked_for_again(
-    server: Server, pack: PublicPack, tmp_path: Path
-) -> None:
+def test_missing_on_the_server_is_not_asked_for_again(server: Server, pack: PublicPack, tmp_path: Path) -> None:
     del server.files["0-0.jpg"]
     with pytest.raises(InputError, match=r"0-0\.jpg.*no such file \(HTTP 404\).*by hand") as error:
         registry.get("toy", tmp_path / "toy", server.url)
@@ -188,9 +184,7 @@ def test_answer_that_breaks_off_is_an_error(server: Server, pack: PublicPack, tm
     assert names(tmp_path) == set()
 
 
-def test_closed_server_is_one_clear_line(
-    monkeypatch: pytest.MonkeyPatch, pack: PublicPack, tmp_path: Path
-) -> None:
+def test_closed_server_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, pack: PublicPack, tmp_path: Path) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(registry, "_PAUSE_S", 0.0)
     gone = Server()
@@ -224,9 +218,7 @@ def test_out_must_be_a_folder(server: Server, pack: PublicPack, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("path", ["notes.txt", "images/other.jpg", ".hidden", "labels.csv.bak"])
-def test_out_with_other_content_is_left_alone(
-    path: str, server: Server, pack: PublicPack, tmp_path: Path
-) -> None:
+def test_out_with_other_content_is_left_alone(path: str, server: Server, pack: PublicPack, tmp_path: Path) -> None:
     (tmp_path / path).parent.mkdir(exist_ok=True)
     (tmp_path / path).write_text("mine")
     with pytest.raises(InputError, match=r"found .*" + re.escape(path) + " in it"):
@@ -236,9 +228,7 @@ def test_out_with_other_content_is_left_alone(
 
 
 @pytest.mark.parametrize("path", ["labels.csv", "images/0-0.jpg"])
-def test_changed_files_are_not_overwritten(
-    path: str, server: Server, pack: PublicPack, tmp_path: Path
-) -> None:
+def test_changed_files_are_not_overwritten(path: str, server: Server, pack: PublicPack, tmp_path: Path) -> None:
     registry.get("toy", tmp_path, server.url)
     (tmp_path / path).write_text("mine")
     with pytest.raises(InputError, match=re.escape(path)):

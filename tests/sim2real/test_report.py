@@ -47,8 +47,7 @@ class Element:
         return [
             node
             for node in self.walk()
-            if node.tag == tag
-            and all(value in node.attributes.get(key, "").split() for key, value in wanted.items())
+            if node.tag == tag and all(value in node.attributes.get(key, "").split() for key, value in wanted.items())
         ]
 
 
@@ -329,9 +328,7 @@ def test_overlay_is_in_pixels_of_the_original(tmp_path: Path) -> None:
     assert pixels.shape == (240, 320, 3)
 
 
-def test_a_prediction_outside_the_picture_and_a_clipped_frame_are_named(
-    tmp_path: Path, photographs: Path
-) -> None:
+def test_a_prediction_outside_the_picture_and_a_clipped_frame_are_named(tmp_path: Path, photographs: Path) -> None:
     result = make_result()
     result["predictions"][7].update(prediction_px=[900.0, 20.0], visible="clipped")
     tile = shown(result, tmp_path, photographs).all("figure", class_="tile")[0]
@@ -432,9 +429,7 @@ def test_without_a_folder_the_frames_are_listed_by_name(tmp_path: Path) -> None:
     page = shown(make_result(), tmp_path)
     assert not page.all("img")
     assert "frames are listed by name only" in page.text()
-    assert page.all("figure", class_="tile")[0].text() == (
-        "images/7.jpg 5.6 cm mean of 2 predictions, worst 11.0 cm"
-    )
+    assert page.all("figure", class_="tile")[0].text() == ("images/7.jpg 5.6 cm mean of 2 predictions, worst 11.0 cm")
 
 
 @pytest.mark.parametrize("absolute", [True, False])
@@ -451,9 +446,7 @@ def test_contact_sheet_is_found_beside_the_result(tmp_path: Path) -> None:
     result = make_result()
     result["preview"] = "sheet.png"
     page = read(write_report(result, tmp_path / "report", None, base=tmp_path))
-    assert [node.attributes["alt"] for node in page.all("img")] == [
-        "Contact sheet of randomized training frames"
-    ]
+    assert [node.attributes["alt"] for node in page.all("img")] == ["Contact sheet of randomized training frames"]
 
 
 def test_evidence_is_listed(page: Element) -> None:
@@ -514,9 +507,7 @@ def test_size_stays_small_with_thirty_photographs(tmp_path: Path) -> None:
 
 def test_many_frames_are_cut_off_and_counted(tmp_path: Path) -> None:
     result = make_result()
-    result["predictions"] = [
-        {**result["predictions"][0], "file": f"{i}.jpg", "error": i / 1000} for i in range(100)
-    ]
+    result["predictions"] = [{**result["predictions"][0], "file": f"{i}.jpg", "error": i / 1000} for i in range(100)]
     page = shown(result, tmp_path)
     assert len(page.all("figure", class_="tile")) == 40
     assert "Worst frames (6 of 100)" in page.text()

@@ -15,7 +15,7 @@ NAN = float("nan")
 
 
 def width(errors: object) -> float:
-    estimate = bootstrap_mean(errors, "cm")  # type: ignore[arg-type]
+    estimate = bootstrap_mean(errors, "cm")
     return estimate.high - estimate.low
 
 
@@ -24,9 +24,7 @@ def test_interval_covers_the_true_mean(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     hits = 0
     for case in range(200):
-        estimate = bootstrap_mean(
-            rng.gamma(4.0, 0.5, size=30), "cm", seed=case
-        )  # mean 2, skewed as errors are
+        estimate = bootstrap_mean(rng.gamma(4.0, 0.5, size=30), "cm", seed=case)  # mean 2, skewed as errors are
         hits += estimate.low <= 2.0 <= estimate.high
     assert 180 <= hits <= 198, f"95 % intervals covered the mean in {hits} of 200 cases"
 
@@ -88,8 +86,8 @@ def test_frame_that_one_run_scored_counts_once() -> None:
 @pytest.mark.parametrize("errors", [[], [NAN], [[NAN, NAN], [NAN, NAN]]])
 def test_nothing_to_average(errors: list[object]) -> None:
     with pytest.raises(ValueError, match="at least one finite error"):
-        bootstrap_mean(errors, "cm")  # type: ignore[arg-type]
-    found = describe(errors, "cm")  # type: ignore[arg-type]
+        bootstrap_mean(errors, "cm")
+    found = describe(errors, "cm")
     assert found["mean"] is found["median"] is found["p90"] is found["interval"] is None
     assert found["frames"] == 0
     assert found["unit"] == "cm"
@@ -113,6 +111,6 @@ def test_describe_by_hand() -> None:
     assert found["median"] == 3.5
     assert found["p90"] == pytest.approx(7.0)
     assert (found["frames"], found["runs"], found["unit"], found["confidence"]) == (3, 2, "mm", 0.95)
-    low, high = found["interval"]  # type: ignore[misc]
+    low, high = found["interval"]
     assert 1.0 <= low < 4.0 < high <= 9.0
     assert all(not isinstance(v, float) or math.isfinite(v) for v in found.values())
