@@ -93,10 +93,10 @@ def channel(**values: str) -> str:
 
 BAD_PRESETS = {
     "no TOML": ("[[channels]", r"^my\.toml must be TOML: .*line 1"),
-    "unknown key": ('nmae = "x"', r"^my\.toml: expected format = 1, name and \[\[channels\]\], got nmae$"),
+    "unknown key": ('nmae = "x"', r"^my\.toml: expected format = 1, name, base and \[\[channels\]\], got nmae$"),
     "another format": (
         "format = 2",
-        r"^my\.toml: expected format = 1, name and \[\[channels\]\], got format$",
+        r"^my\.toml: expected format = 1, name, base and \[\[channels\]\], got format$",
     ),
     "no target": (
         channel(target=""),
@@ -159,7 +159,7 @@ def test_an_unknown_target_is_found_when_the_preset_meets_a_rig() -> None:
 def test_neither_a_file_nor_a_name(tmp_path: Path) -> None:
     with pytest.raises(
         InputError,
-        match=r"^randomization must be a TOML file or one of wide.*, got 'wyde', which is neither$",
+        match=r"^randomization must be a TOML file or one of glossy, wide.*, got 'wyde', which is neither$",
     ):
         load_preset("wyde")
     file = tmp_path / "mine.toml"
