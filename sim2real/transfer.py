@@ -30,7 +30,7 @@ from sim2real.runs import RunFolder
 from sim2real.scoring import FrameScore
 from sim2real.splits import Split, split_frames
 from sim2real.statistics import describe
-from sim2real.transfer_jobs import Job, Kind, as_scores, run_job, write_replay
+from sim2real.transfer_jobs import Job, Kind, as_scores, replay_path, run_job, write_replay
 from sim2real.transfer_result import Target, frame_entry, transfer_result
 
 logger = logging.getLogger(__name__)
@@ -112,8 +112,8 @@ def _measure(
         except InputError as error:
             logger.warning("camera not aligned: %s", error)
     jobs = list(_jobs(config, split, models, published, aligned))
-    for seed, model in enumerate(models):
-        write_replay(model.parent / f"replay{seed}.npz", rig, seed)
+    for seed in range(len(models)):
+        write_replay(replay_path(config.out, seed), rig, seed)
     scores = dict(zip((j.name for j in jobs), _run(jobs, config), strict=True))
     rows = [_row(config, kind, budget, jobs, scores, target) for kind, budget in _kinds(jobs)]
     predictions = [_prediction(job, s) for job in jobs for s in scores[job.name]]

@@ -96,7 +96,7 @@ def _fit(
         return refitted_camera(model, rig, job.start, job.aligned, chosen, device).view
     seed = job.seed * 1000 + job.subset
     if job.kind == "finetuned":
-        replay = read_replay(job.model.parent / f"replay{job.seed}.npz")
+        replay = read_replay(replay_path(job.result.parent.parent, job.seed))
         return finetune_model(model, rig, job.start, job.aligned, chosen, replay, seed, device)
     view = refitted_camera(model, rig, job.start, job.aligned, chosen, device).view
     prepare_torch(seed, 1 if device.type == "cpu" else 0)
@@ -115,8 +115,14 @@ def _rig_of(model: Path) -> Rig:
     return load_checkpoint(model, torch.device("cpu"))[1].rig
 
 
+def replay_path(out: Path, seed: int) -> Path:
+    """Return where a transfer keeps the simulated frames that fine-tuning mixes in."""
+    return out / "replay" / f"seed{seed}.npz"
+
+
 def write_replay(path: Path, rig: Rig, seed: int) -> None:
     """Draw the simulated frames that fine-tuning mixes in, once for all jobs of a seed."""
+    path.parent.mkdir(exist_ok=True)
     if path.is_file():
         return
     batch = draw_replay(rig, seed, REPLAY_FRAMES)
