@@ -165,7 +165,7 @@ class DemoConfig:
 
     out: Path = Path("runs/demo")
     """new folder for the run"""
-    frames: int = 3200
+    frames: int = 2400
     """simulated frames of the pretraining"""
     seed: int = 0
     """seed of everything"""
