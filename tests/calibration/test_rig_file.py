@@ -1,12 +1,24 @@
+import csv
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from calibration.errors import InputError
 from calibration.kinematics import nominal_world
 from calibration.rig_file import load_rig, parse_rig, rig_names
+
+# rgb_T_depth of the pack's camera.yaml.
+COLOUR_FROM_DEPTH = np.array(
+    [
+        [0.9934369921684265, 0.00046422486775554717, 0.11437983065843582],
+        [0.0016417854931205511, 0.9998309016227722, -0.018317537382245064],
+        [-0.1143689900636673, 0.018385106697678566, 0.9932681918144226],
+    ]
+)
+COLOUR_FROM_DEPTH_M = np.array([15.051234245300293, -1.116340160369873, 0.4433121085166931]) / 1000
 
 
 @pytest.mark.parametrize("name", rig_names())
@@ -28,10 +40,26 @@ def test_numbers_of_a_rig_file_arrive() -> None:
     camera = rig.camera.intrinsics()
     assert (camera.fx_px, camera.fy_px) == (1030.518066, 1030.378662)
     assert (camera.cx_px, camera.cy_px) == (373.680725, 328.659149)
-    np.testing.assert_allclose(rig.camera.world_from_camera().position_m, (0.066115, 0.210399, -0.003834))
+    np.testing.assert_allclose(rig.camera.world_from_camera().position_m, (0.0660754, 0.210358, -0.0037586))
     assert rig.body("large_ball").radius_m == 0.012
     assert [j.type for j in rig.joints] == ["revolute", "revolute", "prismatic"]
     assert rig.label.point_frame == "insertion"
+
+
+@pytest.mark.real
+def test_camera_of_the_tool_is_the_rigid_fit_that_its_file_names(real_data: Path) -> None:
+    with (real_data / "dvrk_psm_tool" / "labels.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))[:10]
+    base = np.array([[float(r[f"base_{a}_m"]) for a in "xyz"] for r in rows])
+    depth = np.array([[float(r[f"depthcam_{a}_m"]) for a in "xyz"] for r in rows])
+    turn, _ = Rotation.align_vectors(depth - depth.mean(0), base - base.mean(0))
+    shift = depth.mean(0) - turn.apply(base.mean(0))
+    colour_turn = Rotation.from_matrix(COLOUR_FROM_DEPTH)
+    camera_from_base = colour_turn * turn
+    origin = colour_turn.apply(shift) + COLOUR_FROM_DEPTH_M
+    pose = load_rig("psm_tool").camera.world_from_camera()
+    np.testing.assert_allclose(pose.position_m, -camera_from_base.inv().apply(origin), atol=1e-5)
+    assert (pose.rotation * camera_from_base).magnitude() < 1e-5
 
 
 def test_a_rig_by_path_knows_its_folder(small_rig: str, tmp_path: Path) -> None:
