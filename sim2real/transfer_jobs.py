@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -11,7 +12,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from calibration.records import read_json, write_bytes, write_json
+from calibration.records import from_plain, read_json, write_bytes, write_json
 from calibration.rig import Rig
 from calibration.view import CameraView
 from policies.checkpoint import ModelCard, load_checkpoint
@@ -126,8 +127,6 @@ def write_replay(path: Path, rig: Rig, seed: int) -> None:
     if path.is_file():
         return
     batch = draw_replay(rig, seed, REPLAY_FRAMES)
-    import io
-
     buffer = io.BytesIO()
     np.savez(buffer, rgb=batch.rgb, keypoints=batch.keypoints_px, visible=batch.visible, points=batch.points_m)
     write_bytes(path, buffer.getvalue())
@@ -141,6 +140,4 @@ def read_replay(path: Path) -> Batch:
 
 def as_scores(plain: list[dict[str, object]]) -> list[FrameScore]:
     """Return stored scores as values again."""
-    from calibration.records import from_plain
-
     return [from_plain(FrameScore, json.loads(json.dumps(p)), "stored score") for p in plain]

@@ -50,6 +50,9 @@ def transfer_result(
     scale = {"m": 1.0, "cm": 100.0, "mm": 1000.0}[rig.label.display_unit]
     spec = SimulatedFrames(rig, rig_spec(rig, load_preset(rig.preset)), 0).sampler.channels
     budgets = " ".join(str(b) for b in config.budgets)
+    source = f"--frames {config.frames}"
+    if config.pretrained:
+        source = f"--pretrained {' '.join(m.name for m in config.pretrained)}"
     groups = f" --test-groups {' '.join(config.test_groups)}" if config.test_groups else ""
     return {
         "format": "sim2real.transfer",
@@ -85,7 +88,7 @@ def transfer_result(
         "system": system_info(),
         "commands": [
             f"sim2real transfer --rig {rig.name} --real {config.real.name} --budgets {budgets} --seeds {config.seeds} "
-            f"--subsets {config.subsets} --frames {config.frames}{groups} --out {config.out.name}"
+            f"--subsets {config.subsets} {source}{groups} --out {config.out.name}"
         ],
     }
 
