@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from calibration.errors import InputError
 from calibration.rig import Rig
-from calibration.world import BodyParams, JointParams, LightParams, WorldParams
+from calibration.world import BodyParams, JointParams, LampParams, LightParams, WorldParams
 
 Matrix = NDArray[np.float64]
 
@@ -81,7 +81,13 @@ def nominal_world(rig: Rig) -> WorldParams:
         diffuse=rig.light.diffuse,
         specular=rig.light.specular,
     )
-    return WorldParams(tuple(bodies.values()), tuple(JointParams(n, v) for n, v in joints.items()), light)
+    return WorldParams(tuple(bodies.values()), tuple(JointParams(n, v) for n, v in joints.items()), light, _lamps(rig))
+
+
+def _lamps(rig: Rig) -> tuple[LampParams, ...]:
+    """Return lamps that are off, in a row above the middle of the bodies."""
+    x, y, z = np.mean([b.position_m for b in rig.bodies], axis=0).tolist() if rig.bodies else (0.0, 0.0, 0.0)
+    return tuple(LampParams(f"lamp{k}", position_m=(x, y + side, z + 1.2)) for k, side in enumerate((-0.8, 0.0, 0.8)))
 
 
 def frame_matrices(rig: Rig, world: WorldParams) -> dict[str, Matrix]:

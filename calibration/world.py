@@ -10,6 +10,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from calibration.optics import DepthParams, LensParams, SensorParams, ShutterParams
+
 Vector3 = tuple[float, float, float]
 T = TypeVar("T")
 
@@ -24,9 +26,17 @@ class BodyParams:
         position_m: in the frame of the body's parent.
         rpy_rad: fixed-axis roll, pitch, yaw in the frame of the parent.
         size_scale: factor on every length of the body.
+        shape_scale: factors along the body's own axes, on top of that.
         rgb: surface colour, 0 to 1, multiplied with the texture.
         texture: "none" or a texture's name.
         present: whether the body is in the world at all.
+        specular: factor on the light's mirror-like reflection.
+        roughness: 0 mirror to 1 matte: width of the highlights.
+        metallic: 0 plastic to 1 metal: how much of the matte reflection is lost, and highlights take the body's colour.
+        matte: whether the body shows the background in place of itself, darkened where shadows fall on it; for objects
+            that are drawn over a photograph of the empty station.
+        velocity_m_s: of its origin, in the frame of the parent.
+        angular_velocity_rad_s: rotation vector a second, in the frame of the parent.
     """
 
     name: str
@@ -34,17 +44,25 @@ class BodyParams:
     position_m: Vector3 = (0.0, 0.0, 0.0)
     rpy_rad: Vector3 = (0.0, 0.0, 0.0)
     size_scale: float = 1.0
+    shape_scale: Vector3 = (1.0, 1.0, 1.0)
     rgb: Vector3 = (0.7, 0.7, 0.7)
     texture: str = "none"
     present: bool = True
+    specular: float = 1.0
+    roughness: float = 0.5
+    metallic: float = 0.0
+    matte: bool = False
+    velocity_m_s: Vector3 = (0.0, 0.0, 0.0)
+    angular_velocity_rad_s: Vector3 = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
 class JointParams:
-    """One joint: `position` in radians, or metres when it is prismatic."""
+    """One joint: `position` in radians, or metres when it is prismatic; `velocity` the same a second."""
 
     name: str
     position: float = 0.0
+    velocity: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +77,8 @@ class LightParams:
         diffuse: strength of matte reflection.
         specular: strength of mirror-like reflection.
         shadow: whether bodies cast shadows.
+        shadow_strength: share of its light that a shadow takes away, 0 to 1.
+        size_rad: angular radius of the source; the larger, the softer the edge of a shadow.
     """
 
     azimuth_rad: float = 0.6
@@ -67,6 +87,31 @@ class LightParams:
     ambient: float = 0.6
     diffuse: float = 0.35
     specular: float = 0.05
+    shadow: bool = True
+    shadow_strength: float = 0.8
+    size_rad: float = 0.0
+
+
+@dataclass(frozen=True)
+class LampParams:
+    """One more light, at a place in the room; its light falls off with the square of the distance.
+
+    Attributes:
+        name: unique in the world.
+        present: whether it is on.
+        position_m: in the world.
+        rgb: colour, 1 is white.
+        strength: matte and mirror-like reflection at one metre, as a factor on the main light's; at most 1 nearer.
+        radius_m: of the source; the larger, the softer the edge of a shadow.
+        shadow: whether bodies cast shadows in its light.
+    """
+
+    name: str
+    present: bool = False
+    position_m: Vector3 = (0.0, 0.0, 2.0)
+    rgb: Vector3 = (1.0, 1.0, 1.0)
+    strength: float = 1.0
+    radius_m: float = 0.0
     shadow: bool = True
 
 
@@ -78,57 +123,30 @@ class CameraParams:
         shift_m: displacement along the nominal camera's own x, y, z.
         tilt_rad: rotation vector about the nominal camera's own axes.
         focal_scale: factor on both focal lengths.
+        principal_shift: displacement of the principal point, as shares of the image's width and height.
+        distortion_shift: added to k1 k2 p1 p2 k3 (for a fisheye lens: k1 k2 k3 k4 and nothing).
+        velocity_m_s: along the camera's own axes.
+        angular_velocity_rad_s: rotation vector a second about its own axes.
     """
 
     shift_m: Vector3 = (0.0, 0.0, 0.0)
     tilt_rad: Vector3 = (0.0, 0.0, 0.0)
     focal_scale: float = 1.0
+    principal_shift: tuple[float, float] = (0.0, 0.0)
+    distortion_shift: tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    velocity_m_s: Vector3 = (0.0, 0.0, 0.0)
+    angular_velocity_rad_s: Vector3 = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
 class BackgroundParams:
-    """What is seen where no body is: a colour 0 to 1, multiplied with a texture unless that is "none"."""
+    """What is seen where no body is: a colour 0 to 1, multiplied with a texture unless that is "none".
+
+    A texture named `sky:NUMBER` is a sky with a horizon that stays where it is when the camera turns.
+    """
 
     rgb: Vector3 = (0.6, 0.6, 0.65)
     texture: str = "none"
-
-
-@dataclass(frozen=True)
-class SensorParams:
-    """What the camera makes of the light.
-
-    Attributes:
-        exposure_ev: brightness change in stops, before clipping.
-        white_balance: gain per channel.
-        saturation: 0 grey, 1 as it is.
-        hue_rad: rotation of hue about the grey axis.
-        gamma: exponent on values 0 to 1.
-        contrast: factor about middle grey.
-        haze: share of a flat grey veil laid over the picture, 0 to 1.
-        shading: strength of smooth uneven light over the picture, as a lamp or a window leaves it; its
-            pattern is random.
-        vignetting: share of light lost in the corners, 0 to 1.
-        blur_px: standard deviation of a Gaussian, in pixels of the output image.
-        noise: standard deviation of independent Gaussian noise per channel, grey levels of 255.
-        grain: the same for noise that is two pixels wide, as left by demosaicing and compression.
-        jpeg_quality: 1 to 100; 100 means no compression at all.
-        channels: order in which the channels arrive; anything but "rgb" is a fault.
-    """
-
-    exposure_ev: float = 0.0
-    white_balance: Vector3 = (1.0, 1.0, 1.0)
-    saturation: float = 1.0
-    hue_rad: float = 0.0
-    gamma: float = 1.0
-    contrast: float = 1.0
-    haze: float = 0.0
-    shading: float = 0.0
-    vignetting: float = 0.0
-    blur_px: float = 0.0
-    noise: float = 0.0
-    grain: float = 0.0
-    jpeg_quality: float = 100.0
-    channels: str = "rgb"
 
 
 @dataclass(frozen=True)
@@ -138,9 +156,13 @@ class WorldParams:
     bodies: tuple[BodyParams, ...] = ()
     joints: tuple[JointParams, ...] = ()
     light: LightParams = field(default_factory=LightParams)
+    lamps: tuple[LampParams, ...] = ()
     camera: CameraParams = field(default_factory=CameraParams)
     background: BackgroundParams = field(default_factory=BackgroundParams)
+    lens: LensParams = field(default_factory=LensParams)
+    shutter: ShutterParams = field(default_factory=ShutterParams)
     sensor: SensorParams = field(default_factory=SensorParams)
+    depth: DepthParams = field(default_factory=DepthParams)
     noise_seed: int = 0
 
     def body(self, name: str) -> BodyParams:
@@ -155,14 +177,15 @@ class WorldParams:
         return {joint.name: joint.position for joint in self.joints}
 
 
-_GROUPS = ("light", "camera", "background", "sensor")
+_COLLECTIONS = ("bodies", "joints", "lamps")
+_GROUPS = ("light", "camera", "background", "lens", "shutter", "sensor", "depth")
 _NOT_VARIED = ("name", "role")
 
 
 def paths(world: WorldParams) -> dict[str, Any]:
     """Return every path of the world that can be varied, with its value."""
     found: dict[str, Any] = {}
-    for collection in ("bodies", "joints"):
+    for collection in _COLLECTIONS:
         for item in getattr(world, collection):
             for f in dataclasses.fields(item):
                 if f.name not in _NOT_VARIED:
@@ -184,7 +207,7 @@ def with_values(world: WorldParams, values: dict[str, Any]) -> WorldParams:
         *owner, name = path.split(".")
         grouped.setdefault(tuple(owner), {})[name] = value
     changes: dict[str, Any] = {}
-    for collection in ("bodies", "joints"):
+    for collection in _COLLECTIONS:
         owners = {o[1]: v for o, v in grouped.items() if len(o) == 2 and o[0] == collection}
         if owners:
             items = getattr(world, collection)
@@ -195,7 +218,7 @@ def with_values(world: WorldParams, values: dict[str, Any]) -> WorldParams:
     for owner_path, fields in grouped.items():
         if len(owner_path) == 1 and owner_path[0] in _GROUPS:
             changes[owner_path[0]] = _replace(getattr(world, owner_path[0]), fields)
-        elif len(owner_path) != 2 or owner_path[0] not in ("bodies", "joints"):
+        elif len(owner_path) != 2 or owner_path[0] not in _COLLECTIONS:
             raise KeyError(".".join((*owner_path, *fields)))
     return dataclasses.replace(world, **changes)
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.world import SensorParams
+from calibration.optics import SensorParams
 
 _CHANNEL_ORDERS = ("rgb", "bgr", "grb", "gbr", "brg", "rbg")
 

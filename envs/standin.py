@@ -17,13 +17,13 @@ import numpy as np
 from calibration.errors import InputError
 from calibration.kinematics import nominal_world
 from calibration.records import write_text
+from calibration.optics import SensorParams
 from calibration.rig import Rig
 from calibration.world import (
     BackgroundParams,
     CameraParams,
     JointParams,
     LightParams,
-    SensorParams,
     WorldParams,
 )
 from envs.labels import label_images

@@ -24,7 +24,8 @@ from calibration.records import (
 )
 from calibration.rig import Rig
 from calibration.rig_file import load_rig
-from calibration.world import SensorParams, WorldParams, with_values
+from calibration.optics import SensorParams
+from calibration.world import WorldParams, with_values
 
 WORLD = with_values(
     nominal_world(load_rig("cube_on_table")),

@@ -4,7 +4,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from calibration.world import SensorParams
+from calibration.optics import SensorParams
 from envs.sensing import measure
 
 RNG = np.random.default_rng(0)

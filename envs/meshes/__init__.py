@@ -1,0 +1,1 @@
+"""Shapes: loaded from files, made from primitives, simplified, cached."""
