@@ -16,8 +16,8 @@ import numpy as np
 
 from calibration.errors import InputError
 from calibration.kinematics import nominal_world
-from calibration.records import write_text
 from calibration.optics import SensorParams
+from calibration.records import write_text
 from calibration.rig import Rig
 from calibration.world import (
     BackgroundParams,

@@ -11,6 +11,7 @@ from calibration.camera import CameraIntrinsics
 from calibration.errors import InputError
 from calibration.estimate import Estimate
 from calibration.kinematics import nominal_world
+from calibration.optics import SensorParams
 from calibration.pose import Pose
 from calibration.records import (
     from_plain,
@@ -24,7 +25,6 @@ from calibration.records import (
 )
 from calibration.rig import Rig
 from calibration.rig_file import load_rig
-from calibration.optics import SensorParams
 from calibration.world import WorldParams, with_values
 
 WORLD = with_values(

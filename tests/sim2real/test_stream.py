@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from calibration.lifting import keypoints_world, label_point
+from calibration.optics import SensorParams
 from calibration.rig_file import load_rig
 from calibration.view import CameraView
-from calibration.optics import SensorParams
 from sim2real.presets import load_preset, rig_spec
 from sim2real.stream import Batch, SimulatedFrames, batch_indices
 
