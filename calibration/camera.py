@@ -1,18 +1,22 @@
-"""A pinhole camera with distortion: project, unproject, crop, resize."""
+"""A camera with its lens model: project, unproject, crop, resize."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal, get_args
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+LensModel = Literal["pinhole", "fisheye"]
+Coefficients = tuple[float, float, float, float, float]
 
 
 @dataclass(frozen=True)
 class CameraIntrinsics:
-    """A pinhole camera in OpenCV's convention: x right, y down, z forward; pixel (0, 0) is a pixel's centre.
+    """A camera in OpenCV's convention: x right, y down, z forward; pixel (0, 0) is a pixel's centre.
 
     Attributes:
         width_px: image width.
@@ -21,7 +25,9 @@ class CameraIntrinsics:
         fy_px: focal length along y.
         cx_px: principal point; the centre of an image is (width - 1) / 2.
         cy_px: principal point.
-        distortion: k1 k2 p1 p2 k3 of the radial-tangential model (Brown 1966, as in OpenCV).
+        distortion: of a pinhole, k1 k2 p1 p2 k3 of the radial-tangential model (Brown 1966, as in OpenCV); of a
+            fisheye, k1 k2 k3 k4 of the equidistant model (Kannala & Brandt 2006, as in OpenCV) and one not read.
+        model: "pinhole" or "fisheye".
     """
 
     width_px: int
@@ -30,14 +36,22 @@ class CameraIntrinsics:
     fy_px: float
     cx_px: float
     cy_px: float
-    distortion: tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    distortion: Coefficients = (0.0, 0.0, 0.0, 0.0, 0.0)
+    model: LensModel = "pinhole"
 
     def __post_init__(self) -> None:
-        """Check sizes and focal lengths."""
+        """Check sizes, focal lengths and the model."""
         if self.width_px <= 0 or self.height_px <= 0:
             raise ValueError(f"image size must be positive, got {self.width_px} x {self.height_px}")
         if not (self.fx_px > 0 and self.fy_px > 0 and math.isfinite(self.fx_px + self.fy_px)):
             raise ValueError(f"focal length must be positive, got {self.fx_px}, {self.fy_px}")
+        if self.model not in get_args(LensModel):
+            raise ValueError(f"camera model must be one of {', '.join(get_args(LensModel))}, got '{self.model}'")
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether the picture of every straight line is straight: a pinhole without distortion."""
+        return self.model == "pinhole" and not any(self.distortion)
 
     @classmethod
     def from_vertical_fov(cls, width_px: int, height_px: int, fov_rad: float) -> CameraIntrinsics:
@@ -50,9 +64,17 @@ class CameraIntrinsics:
         return np.array([[self.fx_px, 0.0, self.cx_px], [0.0, self.fy_px, self.cy_px], [0.0, 0.0, 1.0]])
 
     def project(self, points_camera: ArrayLike) -> NDArray[np.float64]:
-        """Return pixels (N, 2) of points (N, 3) in the camera frame, metres; NaN for points not in front."""
+        """Return pixels (N, 2) of points (N, 3) in the camera frame, metres; NaN for points that have none.
+
+        A pinhole sees no point beside or behind it, a fisheye does. Neither sees a point so far off its axis that
+        the distortion polynomial falls again: it would be drawn back into the picture.
+        """
         p = np.asarray(points_camera, dtype=np.float64).reshape(-1, 3)
-        pixels = np.full((len(p), 2), np.nan)
+        xy = self._bent_by_fisheye(p) if self.model == "fisheye" else self._bent_by_pinhole(p)
+        return np.asarray(xy * (self.fx_px, self.fy_px) + (self.cx_px, self.cy_px))
+
+    def _bent_by_pinhole(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
+        bent = np.full((len(p), 2), np.nan)
         front = p[:, 2] > 1e-9
         x, y = p[front, 0] / p[front, 2], p[front, 1] / p[front, 2]
         k1, k2, p1, p2, k3 = self.distortion
@@ -60,19 +82,32 @@ class CameraIntrinsics:
         radial = 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
         xd = x * radial + 2.0 * p1 * x * y + p2 * (r2 + 2.0 * x * x)
         yd = y * radial + p1 * (r2 + 2.0 * y * y) + 2.0 * p2 * x * y
-        pixels[front] = np.column_stack([self.fx_px * xd + self.cx_px, self.fy_px * yd + self.cy_px])
-        return pixels
+        seen = r2 < _first_turn((k1, k2, k3))
+        bent[front] = np.where(seen[:, None], np.column_stack([xd, yd]), np.nan)
+        return bent
+
+    def _bent_by_fisheye(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
+        across = np.hypot(p[:, 0], p[:, 1])
+        angle = np.arctan2(across, p[:, 2])
+        # On the axis the picture has no direction and needs none; straight behind there is no picture.
+        seen = (angle**2 < _first_turn(self.distortion[:4])) & (angle < math.pi) & (np.abs(p).max(axis=1) > 1e-9)
+        scale = _bent_angle(angle, self.distortion) / np.where(across > 0, across, 1.0)
+        return np.where(seen[:, None], p[:, :2] * scale[:, None], np.nan)
 
     def unproject(self, pixels: ArrayLike) -> NDArray[np.float64]:
-        """Return rays (N, 3) in the camera frame, with z = 1, through pixels (N, 2)."""
+        """Return rays (N, 3) in the camera frame, with z = 1, through pixels (N, 2).
+
+        NaN where a fisheye looks sideways or back, and where the model has no ray.
+        """
         uv = np.asarray(pixels, dtype=np.float64).reshape(-1, 2)
-        if any(self.distortion):
-            criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-12)
-            xy = cv2.undistortPointsIter(
-                uv.reshape(-1, 1, 2), self.matrix(), np.array(self.distortion), np.eye(3), np.eye(3), criteria
-            ).reshape(-1, 2)
-        else:
-            xy = (uv - (self.cx_px, self.cy_px)) / (self.fx_px, self.fy_px)
+        xy = np.asarray((uv - (self.cx_px, self.cy_px)) / (self.fx_px, self.fy_px))
+        if self.model == "fisheye":
+            radius = np.hypot(xy[:, 0], xy[:, 1])
+            angle = _straight_angle(radius, self.distortion)
+            tangent = np.tan(np.where(angle < math.pi / 2, angle, np.nan))
+            xy = xy * np.where(radius > 0, tangent / np.where(radius > 0, radius, 1.0), 1.0)[:, None]
+        elif any(self.distortion):
+            xy = _unbent(xy, self.distortion)
         return np.column_stack([xy, np.ones(len(uv))])
 
     def resized(self, width_px: int, height_px: int) -> CameraIntrinsics:
@@ -118,3 +153,65 @@ class CameraIntrinsics:
         uv = np.asarray(pixels, dtype=np.float64).reshape(-1, 2)
         low = (uv >= -0.5).all(axis=1)
         return np.asarray(low & (uv[:, 0] < self.width_px - 0.5) & (uv[:, 1] < self.height_px - 0.5))
+
+
+@lru_cache(maxsize=64)
+def _first_turn(radial: tuple[float, ...]) -> float:
+    """Return s = r^2 from where r (1 + k1 s + k2 s^2 + ...) falls; infinity when it always rises."""
+    slope = [1.0, *((2 * n + 3) * k for n, k in enumerate(radial))]
+    roots = np.roots(slope[::-1])
+    real = roots.real[(np.abs(roots.imag) < 1e-9) & (roots.real > 0)]
+    return float(real.min()) if len(real) else math.inf
+
+
+def _unbent(bent: NDArray[np.float64], distortion: Coefficients) -> NDArray[np.float64]:
+    """Return the points (N, 2) at z = 1 that the pinhole's distortion moves here; NaN for none. Newton's method."""
+    k1, k2, p1, p2, k3 = distortion
+    x, y = bent[:, 0].copy(), bent[:, 1].copy()
+    with np.errstate(all="ignore"):
+        for _ in range(30):
+            r2 = x * x + y * y
+            radial = 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
+            slope = 2.0 * (k1 + r2 * (2.0 * k2 + r2 * 3.0 * k3))
+            off_x = x * radial + 2.0 * p1 * x * y + p2 * (r2 + 2.0 * x * x) - bent[:, 0]
+            off_y = y * radial + p1 * (r2 + 2.0 * y * y) + 2.0 * p2 * x * y - bent[:, 1]
+            xx = radial + slope * x * x + 2.0 * p1 * y + 6.0 * p2 * x
+            xy = slope * x * y + 2.0 * p1 * x + 2.0 * p2 * y
+            yy = radial + slope * y * y + 6.0 * p1 * y + 2.0 * p2 * x
+            det = xx * yy - xy * xy
+            step_x, step_y = (yy * off_x - xy * off_y) / det, (xx * off_y - xy * off_x) / det
+            x, y = x - step_x, y - step_y
+            step = np.maximum(np.abs(step_x), np.abs(step_y))
+            if not (step > 1e-9).any():
+                break
+        found = (step < 1e-9) & (x * x + y * y < _first_turn((k1, k2, k3)))
+    return np.where(found[:, None], np.column_stack([x, y]), np.nan)
+
+
+def _bent_angle(angle: NDArray[np.float64], distortion: Coefficients) -> NDArray[np.float64]:
+    """Return the radius in the picture, over the focal length, of rays at this angle to the axis."""
+    k1, k2, k3, k4, _ = distortion
+    s = angle * angle
+    return np.asarray(angle * (1.0 + s * (k1 + s * (k2 + s * (k3 + s * k4)))))
+
+
+def _straight_angle(radius: NDArray[np.float64], distortion: Coefficients) -> NDArray[np.float64]:
+    """Return the angle to the axis of rays at this radius; NaN beyond the last one. Newton's method in a bracket."""
+    k1, k2, k3, k4, _ = distortion
+    last = min(math.sqrt(_first_turn(distortion[:4])), math.pi)
+    low, high = np.zeros_like(radius), np.full_like(radius, last)
+    angle = np.clip(radius, low, high)
+    for _ in range(60):
+        error = _bent_angle(angle, distortion) - radius
+        high, low = np.where(error > 0, angle, high), np.where(error <= 0, angle, low)
+        s = angle * angle
+        slope = 1.0 + s * (3 * k1 + s * (5 * k2 + s * (7 * k3 + s * 9 * k4)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            step = angle - error / slope
+        inside = (step >= low) & (step <= high)
+        following = np.where(inside, step, 0.5 * (low + high))
+        done = np.abs(following - angle).max(initial=0.0) < 1e-14
+        angle = following
+        if done:
+            break
+    return np.where(radius <= _bent_angle(np.full(1, last), distortion), angle, np.nan)

@@ -21,7 +21,7 @@ Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Link:
+class Link:
     """One edge of a kinematic tree: `child` hangs on `parent` by `offset`, then moves by its joint."""
 
     child: str
@@ -54,7 +54,7 @@ def urdf_path(rig: Rig) -> Path:
 
 def nominal_world(rig: Rig) -> WorldParams:
     """Return the world as the rig describes it, with every object in the middle of its placement."""
-    bodies = {b.name: BodyParams(b.name, b.role, b.position_m, b.rpy_rad, 1.0, b.rgb) for b in rig.bodies}
+    bodies = {b.name: BodyParams(b.name, b.role, b.position_m, b.rpy_rad, rgb=b.rgb) for b in rig.bodies}
     joints = {j.name: (j.limits[0] + j.limits[1]) / 2 for j in rig.joints}
     if rig.robot is not None:
         joints.update(dict.fromkeys(_urdf_joint_names(str(urdf_path(rig))), 0.0))
@@ -68,7 +68,7 @@ def nominal_world(rig: Rig) -> WorldParams:
             b = bodies[p.body]
             middle = (sum(p.x_m) / 2, sum(p.y_m) / 2, sum(p.z_m) / 2)
             yaw = sum(p.yaw_rad) / 2
-            bodies[p.body] = BodyParams(b.name, b.role, middle, (b.rpy_rad[0], b.rpy_rad[1], yaw), 1.0, b.rgb)
+            bodies[p.body] = BodyParams(b.name, b.role, middle, (b.rpy_rad[0], b.rpy_rad[1], yaw), rgb=b.rgb)
         elif p.joint is not None and p.range is not None:
             joints[p.joint] = sum(p.range) / 2
     if rig.distractors is not None:
@@ -116,7 +116,7 @@ def joint_matrices(rig: Rig, joints: Mapping[str, float], robot_moved: Matrix | 
         robot_moved: (4, 4), how far the URDF's base is from where the rig has it, in the base's own axes.
     """
     frames: dict[str, Matrix] = {"world": np.eye(4)}
-    for link in _chain(rig, robot_moved):
+    for link in kinematic_chain(rig, robot_moved):
         motion = np.eye(4)
         position = joints.get(link.joint, 0.0) if link.joint is not None else 0.0
         if link.prismatic:
@@ -134,9 +134,10 @@ def _base(rig: Rig, moved: Matrix | None) -> Matrix:
     return nominal if moved is None else nominal @ moved
 
 
-def _chain(rig: Rig, robot_moved: Matrix | None) -> list[_Link]:
+def kinematic_chain(rig: Rig, robot_moved: Matrix | None = None) -> list[Link]:
+    """Return the edges from "world" to every joint frame of the rig and every link of its URDF, parents first."""
     links = [
-        _Link(
+        Link(
             joint.name,
             joint.parent,
             matrix_of(joint.position_m, joint.rpy_rad),
@@ -148,7 +149,7 @@ def _chain(rig: Rig, robot_moved: Matrix | None) -> list[_Link]:
     ]
     if rig.robot is not None:
         root, urdf_links = _read_urdf(str(urdf_path(rig)))
-        links.append(_Link(root, "world", _base(rig, robot_moved), None, False, np.zeros(3)))
+        links.append(Link(root, "world", _base(rig, robot_moved), None, False, np.zeros(3)))
         links.extend(urdf_links)
     return links
 
@@ -190,7 +191,7 @@ def _urdf_joint_names(path: str) -> list[str]:
 
 
 @lru_cache(maxsize=8)
-def _read_urdf(path: str) -> tuple[str, list[_Link]]:
+def _read_urdf(path: str) -> tuple[str, list[Link]]:
     """Return the root link and the joints of a URDF, parents first."""
     try:
         root = ElementTree.parse(path).getroot()
@@ -205,7 +206,7 @@ def _read_urdf(path: str) -> tuple[str, list[_Link]]:
     roots = [name for name in names if name not in joints]
     if len(roots) != 1:
         raise InputError(f"robot.urdf must have one root link, got {len(roots)} in {path}")
-    links: list[_Link] = []
+    links: list[Link] = []
     pending = [roots[0]]
     while pending:
         parent = pending.pop(0)
@@ -224,7 +225,7 @@ def _frame_name(link: str) -> str:
     return "world of the URDF" if link == "world" else link
 
 
-def _link_of(joint: ElementTree.Element, parent: str, child: str) -> _Link:
+def _link_of(joint: ElementTree.Element, parent: str, child: str) -> Link:
     xyz = _vector(_attribute(joint, "origin", "xyz"), (0.0, 0.0, 0.0))
     rpy = _vector(_attribute(joint, "origin", "rpy"), (0.0, 0.0, 0.0))
     axis = np.asarray(_vector(_attribute(joint, "axis", "xyz"), (1.0, 0.0, 0.0)))
@@ -232,7 +233,7 @@ def _link_of(joint: ElementTree.Element, parent: str, child: str) -> _Link:
     moves = kind in ("revolute", "continuous", "prismatic")
     norm = float(np.linalg.norm(axis)) or 1.0
     name = joint.get("name") if moves else None
-    return _Link(child, parent, matrix_of(xyz, rpy), name, kind == "prismatic", axis / norm)
+    return Link(child, parent, matrix_of(xyz, rpy), name, kind == "prismatic", axis / norm)
 
 
 def _attribute(element: ElementTree.Element, tag: str, name: str) -> str | None:

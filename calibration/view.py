@@ -40,9 +40,17 @@ class CameraView:
         return replace(self, intrinsics=self.intrinsics.resized(width_px, height_px))
 
     def moved(self, change: CameraParams) -> CameraView:
-        """Return the view displaced along and turned about its own axes, with another focal length."""
+        """Return the view displaced along and turned about its own axes, with its intrinsics changed as well."""
         own = Pose.from_rotation("camera", "camera", change.shift_m, Rotation.from_rotvec(change.tilt_rad))
-        return CameraView(self.intrinsics.zoomed(change.focal_scale), self.world_from_camera @ own)
+        camera = self.intrinsics.zoomed(change.focal_scale)
+        k1, k2, k3, k4, k5 = (a + b for a, b in zip(camera.distortion, change.distortion_shift, strict=True))
+        camera = replace(
+            camera,
+            cx_px=camera.cx_px + change.principal_shift[0] * camera.width_px,
+            cy_px=camera.cy_px + change.principal_shift[1] * camera.height_px,
+            distortion=(k1, k2, k3, k4, k5),
+        )
+        return CameraView(camera, self.world_from_camera @ own)
 
     def change_from(self, nominal: CameraView) -> CameraParams:
         """Return the change that `nominal.moved` needs to become this view (same principal point)."""

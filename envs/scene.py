@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from calibration.errors import InputError
 from calibration.kinematics import frame_matrices, urdf_path
 from calibration.rig import Rig
 from calibration.world import BodyParams, WorldParams
+from envs.scene_shapes import body_shape
 from envs.simulation import Simulation
 from envs.textures import texture_picture
 
@@ -22,7 +22,6 @@ from envs.textures import texture_picture
 _PARKED_M = (0.0, 0.0, -1000.0)
 # Sizes of one body that are kept; a spec that draws more different ones makes the oldest go.
 _VARIANTS = 64
-_DISTRACTOR_SHAPES = ("box", "cylinder", "plate", "box", "sphere", "plate")
 
 
 class Scene:
@@ -99,7 +98,7 @@ class Scene:
         return variants[params.size_scale]
 
     def _make(self, params: BodyParams) -> int:
-        shape, size = self._shape(params)
+        shape, size = body_shape(self.rig, params)
         scaled = [params.size_scale * v for v in size]
         kinds = {
             "box": lambda: {"shapeType": self._p.GEOM_BOX, "halfExtents": [v / 2 for v in scaled]},
@@ -116,16 +115,6 @@ class Scene:
                 baseMass=0, baseVisualShapeIndex=visual, basePosition=_PARKED_M, physicsClientId=self._client
             )
         )
-
-    def _shape(self, params: BodyParams) -> tuple[str, tuple[float, ...]]:
-        if params.role == "distractor":
-            return distractor_shape(self.rig, params.name)
-        body = self.rig.body(params.name)
-        if body.size_m is not None:
-            return "box", body.size_m
-        if body.length_m is None:
-            return "sphere", (body.radius_m or 0.0,)
-        return "cylinder", (body.radius_m or 0.0, body.length_m)
 
     def _paint(self, body: int, params: BodyParams) -> None:
         look = (params.rgb, params.texture)
@@ -189,20 +178,3 @@ def frame_matrices_of_robot(rig: Rig, params: BodyParams) -> tuple[list[float], 
     own = Rotation.from_euler("xyz", params.rpy_rad)
     position = np.asarray(rig.robot.position_m) + nominal.apply(params.position_m)
     return position.tolist(), (nominal * own).as_quat().tolist()
-
-
-def distractor_shape(rig: Rig, name: str) -> tuple[str, tuple[float, ...]]:
-    """Return shape and nominal sizes of a distractor; both follow from its name and the rig's size range."""
-    assert rig.distractors is not None
-    number = int(name.removeprefix("distractor"))
-    rng = np.random.default_rng(zlib.crc32(name.encode()))
-    low, high = np.log(rig.distractors.size_m)
-    sides = np.exp(rng.uniform(low, high, 3))
-    shape = _DISTRACTOR_SHAPES[number % len(_DISTRACTOR_SHAPES)]
-    if shape == "plate":
-        return "box", (float(sides[0]), float(sides[1]), float(np.exp(low)) * 0.1)
-    if shape == "sphere":
-        return "sphere", (float(sides[0]) / 2,)
-    if shape == "cylinder":
-        return "cylinder", (float(sides[0]) / 3, float(sides[1]))
-    return "box", (float(sides[0]), float(sides[1]), float(sides[2]))

@@ -1,4 +1,4 @@
-"""Procedural textures and textures from image files, by name."""
+"""Procedural textures, textures from image files, and skies, by name."""
 
 from __future__ import annotations
 
@@ -11,150 +11,116 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.errors import InputError
+from envs.texture_kinds import MAKERS, SIZE_PX
 
 Picture = NDArray[np.uint8]
 
-SIZE_PX = 128
-KINDS = ("noise", "gradient", "checker", "planks", "marks", "clutter", "print")
+KINDS = tuple(MAKERS)
+SKY = "sky"
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
 
-def texture_picture(name: str) -> Picture:
-    """Return the texture (128, 128, 3) RGB of a name.
+def texture_picture(name: str, size_px: int = SIZE_PX) -> Picture:
+    """Return the texture (size_px, size_px, 3) RGB of a name, read-only; the same name gives the same picture.
 
     Args:
-        name: "KIND:NUMBER", such as "planks:3", or "file:PATH" for an image file.
+        name: "KIND:NUMBER", such as "planks:3", or "file:PATH" for an image file, of which the square in the middle is
+            taken.
+        size_px: width and height.
 
     Raises:
         InputError: a file that cannot be read.
-        ValueError: an unknown kind.
+        ValueError: an unknown kind; a sky is one, since it has no picture.
     """
     kind, _, rest = name.partition(":")
     if kind == "file":
-        picture = cv2.imread(rest, cv2.IMREAD_COLOR)
-        if picture is None:
-            raise InputError(f"texture must be an image file, got {rest}")
-        small = cv2.resize(picture, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_AREA)
-        return np.ascontiguousarray(small[..., ::-1]).astype(np.uint8)
+        try:
+            changed = Path(rest).stat().st_mtime_ns
+        except OSError:
+            raise InputError(f"texture must be an image file, got {rest}") from None
+        return _from_file(rest, changed, size_px)
     if kind not in KINDS or not rest.isdigit():
         raise ValueError(f"texture must be 'KIND:NUMBER' with KIND one of {', '.join(KINDS)}, got '{name}'")
-    return _procedural(name)
+    return _procedural(name, size_px)
 
 
 def texture_files(folder: Path) -> list[str]:
     """Return texture names for the images of a folder, sorted."""
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png", ".bmp"))
+    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES)
     return [f"file:{p.resolve()}" for p in found]
 
 
+def is_sky(name: str) -> bool:
+    """Return whether the name is that of a sky."""
+    kind, _, rest = name.partition(":")
+    return kind == SKY and rest.isdigit()
+
+
+@lru_cache(maxsize=1024)
+def sky_colours(name: str) -> NDArray[np.float64]:
+    """Return the colours (4, 3), 0 to 1, of zenith, horizon, ground and sun glow of "sky:NUMBER"; read-only.
+
+    Even numbers are rooms, with a ceiling, walls and a floor of indoor colours and a weak glow; odd ones are skies,
+    from overcast to clear, at noon or in the evening.
+
+    Raises:
+        ValueError: the name of no sky.
+    """
+    if not is_sky(name):
+        raise ValueError(f"sky must be 'sky:NUMBER', got '{name}'")
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    colours = _room(rng) if int(name.partition(":")[2]) % 2 == 0 else _outdoors(rng)
+    colours = np.clip(colours, 0.0, 1.0)
+    colours.flags.writeable = False
+    return colours
+
+
+def _room(rng: np.random.Generator) -> NDArray[np.float64]:
+    warmth = rng.normal(0.0, 0.05) * np.array([1.0, 0.1, -1.0])
+    wall = rng.uniform(0.25, 0.85) + warmth + rng.normal(0.0, 0.04, 3)
+    ceiling = np.maximum(wall, rng.uniform(0.55, 0.95)) + warmth
+    floor = rng.uniform(0.1, 0.6) + rng.uniform(0.0, 0.12) * np.array([1.0, 0.3, -0.8])
+    glow = rng.uniform(0.05, 0.4) * (np.array([1.0, 0.95, 0.85]) + warmth)
+    return np.stack([ceiling, wall, floor, glow])
+
+
+def _outdoors(rng: np.random.Generator) -> NDArray[np.float64]:
+    clear, low_sun, light = rng.uniform(0.0, 1.0), rng.uniform(0.0, 1.0) ** 2, rng.uniform(0.55, 1.0)
+    grey = np.array([0.75, 0.78, 0.8])
+    zenith = (1 - clear) * grey + clear * np.array([0.2, 0.42, 0.82])
+    pale = (1 - clear) * grey + clear * np.array([0.78, 0.87, 0.97])
+    evening = np.array([0.98, 0.68, 0.42])
+    horizon = (1 - low_sun * clear) * pale + low_sun * clear * evening
+    grounds = np.array([[0.3, 0.38, 0.18], [0.45, 0.38, 0.3], [0.4, 0.4, 0.4], [0.72, 0.66, 0.52]])
+    ground = grounds[rng.integers(len(grounds))] * rng.uniform(0.6, 1.2)
+    sun = (1 - low_sun) * np.array([1.0, 0.97, 0.9]) + low_sun * np.array([1.0, 0.72, 0.4])
+    return np.stack([zenith * light, horizon * light, ground * light, sun * (0.2 + 0.8 * clear)])
+
+
 @lru_cache(maxsize=256)
-def _procedural(name: str) -> Picture:
+def _from_file(path: str, changed: int, size_px: int) -> Picture:
+    """Return the square in the middle of an image file; `changed` makes a file that was replaced be read again."""
+    picture = cv2.imread(path, cv2.IMREAD_COLOR)
+    if picture is None:
+        raise InputError(f"texture must be an image file, got {path}")
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    middle = picture[top : top + side, left : left + side, ::-1]
+    return _resized(np.asarray(middle, np.uint8), size_px)
+
+
+@lru_cache(maxsize=256)
+def _procedural(name: str, size_px: int) -> Picture:
     kind, _, _ = name.partition(":")
     rng = np.random.default_rng(zlib.crc32(name.encode()))
-    makers = {
-        "noise": _noise,
-        "gradient": _gradient,
-        "checker": _checker,
-        "planks": _planks,
-        "marks": _marks,
-        "clutter": _clutter,
-        "print": _print,
-    }
-    picture = np.clip(makers[kind](rng) * 255.0, 0, 255).astype(np.uint8)
+    return _resized(np.clip(MAKERS[kind](rng) * 255.0, 0, 255).astype(np.uint8), size_px)
+
+
+def _resized(picture: NDArray[np.uint8], size_px: int) -> Picture:
+    if picture.shape[:2] != (size_px, size_px):
+        method = cv2.INTER_AREA if size_px < picture.shape[0] else cv2.INTER_CUBIC
+        picture = cv2.resize(np.ascontiguousarray(picture), (size_px, size_px), interpolation=method).astype(np.uint8)
+    picture = np.ascontiguousarray(picture)
     picture.flags.writeable = False
-    return picture
-
-
-def _colour(rng: np.random.Generator, low: float = 0.1) -> NDArray[np.float64]:
-    """Return a colour that is mostly muted, as surfaces are."""
-    grey = rng.uniform(low, 1.0)
-    return np.asarray(np.clip(grey + rng.normal(0.0, 0.12, 3), 0.0, 1.0))
-
-
-def _value_noise(rng: np.random.Generator, coarse: int) -> NDArray[np.float64]:
-    """Return smooth noise (SIZE, SIZE) in 0 to 1: octaves of random grids, each half as strong."""
-    total = np.zeros((SIZE_PX, SIZE_PX))
-    cells, strength, weight = coarse, 1.0, 0.0
-    while cells <= SIZE_PX:
-        grid = rng.random((cells, cells)).astype(np.float32)
-        total += strength * cv2.resize(grid, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_CUBIC)
-        weight += strength
-        cells, strength = cells * 2, strength * 0.55
-    return np.asarray(np.clip(total / weight, 0.0, 1.0))
-
-
-def _mix(share: NDArray[np.float64], a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(share[..., None] * a + (1.0 - share[..., None]) * b)
-
-
-def _noise(rng: np.random.Generator) -> NDArray[np.float64]:
-    return _mix(_value_noise(rng, int(rng.choice([2, 4, 8, 16]))), _colour(rng), _colour(rng))
-
-
-def _gradient(rng: np.random.Generator) -> NDArray[np.float64]:
-    angle = rng.uniform(0, 2 * np.pi)
-    y, x = np.mgrid[0:SIZE_PX, 0:SIZE_PX] / (SIZE_PX - 1) - 0.5
-    share = np.clip(0.5 + (x * np.cos(angle) + y * np.sin(angle)) * rng.uniform(0.5, 1.4), 0, 1)
-    return _mix(share, _colour(rng), _colour(rng))
-
-
-def _checker(rng: np.random.Generator) -> NDArray[np.float64]:
-    period_x, period_y = rng.integers(4, 40, 2)
-    y, x = np.mgrid[0:SIZE_PX, 0:SIZE_PX]
-    share = ((x // period_x + y // period_y) % 2).astype(np.float64)
-    return _mix(share, _colour(rng), _colour(rng))
-
-
-def _planks(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return boards with their own shade, grain along them and dark joints."""
-    board = np.clip(np.array([0.75, 0.6, 0.42]) + rng.normal(0.0, 0.12, 3), 0, 1)
-    width = int(rng.integers(5, 24))
-    grain = cv2.resize(rng.random((SIZE_PX, 8)).astype(np.float32), (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_LINEAR)
-    rows = np.arange(SIZE_PX) // width
-    shade = rng.uniform(-0.12, 0.12, int(rows.max()) + 1)[rows][:, None] + 0.12 * (grain - 0.5)
-    shade = shade + 0.15 * (_value_noise(rng, 2) - 0.5)
-    shade[np.arange(SIZE_PX) % width == 0] -= rng.uniform(0.0, 0.2)
-    picture = np.asarray(board + shade[..., None])
-    if rng.random() < 0.5:
-        picture = picture.transpose(1, 0, 2)
-    return _add_marks(rng, np.ascontiguousarray(picture), int(rng.integers(0, 30)))
-
-
-def _marks(rng: np.random.Generator) -> NDArray[np.float64]:
-    base = _mix(_value_noise(rng, 4), _colour(rng), _colour(rng))
-    return _add_marks(rng, base * 0.5 + _colour(rng, 0.3) * 0.5, int(rng.integers(8, 60)))
-
-
-def _clutter(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return overlapping patches of all sizes, as a room out of focus."""
-    picture = _mix(_value_noise(rng, 2), _colour(rng), _colour(rng))
-    for _ in range(int(rng.integers(10, 40))):
-        centre = tuple(int(v) for v in rng.integers(0, SIZE_PX, 2))
-        colour = tuple(float(v) for v in rng.random(3))
-        size = (int(rng.integers(2, 50)), int(rng.integers(2, 50)))
-        box = cv2.boxPoints((centre, size, float(rng.uniform(0, 180)))).astype(np.int32)
-        if rng.random() < 0.7:
-            cv2.fillPoly(picture, [box], colour)
-        else:
-            cv2.ellipse(picture, centre, (size[0] // 2 + 1, size[1] // 2 + 1), 0, 0, 360, colour, -1)
-    return picture
-
-
-def _print(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return a nearly plain light surface with a seam and a little print on it, as on a carton."""
-    picture = np.full((SIZE_PX, SIZE_PX, 3), 1.0) - 0.12 * _value_noise(rng, 4)[..., None]
-    for _ in range(int(rng.integers(1, 4))):
-        at, width = int(rng.integers(0, SIZE_PX)), int(rng.integers(1, 5))
-        strip = picture[at : at + width] if rng.random() < 0.5 else picture[:, at : at + width]
-        strip *= rng.uniform(0.3, 0.9)
-    return _add_marks(rng, picture, int(rng.integers(0, 8)))
-
-
-def _add_marks(rng: np.random.Generator, picture: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Draw small flat marks: tape, stickers, scratches."""
-    for _ in range(count):
-        centre = tuple(int(v) for v in rng.integers(0, SIZE_PX, 2))
-        grey = float(rng.choice([0.03, 0.1, 0.9, 1.0, rng.random()]))
-        colour = (grey, grey, grey) if rng.random() < 0.7 else tuple(float(v) for v in rng.random(3))
-        size = (int(rng.integers(1, 7)), int(rng.integers(1, 7)))
-        cv2.fillPoly(picture, [cv2.boxPoints((centre, size, float(rng.uniform(0, 90)))).astype(np.int32)], colour)
     return picture

@@ -18,6 +18,8 @@ from calibration.errors import InputError
 COMMANDS = {
     "info": "print versions, machine, rigs, presets and data sets",
     "preview": "draw a contact sheet of randomized worlds: what training sees",
+    "collect": "write a labelled data set of simulated frames: a folder as of photographs, COCO or BOP",
+    "axes": "draw every axis of variation at its low end, nominal and at its high end",
     "pretrain": "pretrain a perception model on an endless stream of simulated frames",
     "finetune": "fine-tune a pretrained model on a few labelled photographs",
     "evaluate": "score a model on photographs that it never saw",
@@ -134,6 +136,20 @@ def _preview(config: Any) -> int:
     return 0
 
 
+def _collect(config: Any) -> int:
+    from sim2real.collect import collect
+
+    _print(f"data set: {collect(config)}")
+    return 0
+
+
+def _axes(config: Any) -> int:
+    from sim2real.axes import axes
+
+    _print(f"page: {axes(config)}")
+    return 0
+
+
 def _pretrain(config: Any) -> int:
     from sim2real.pretrain import pretrain
 
@@ -194,6 +210,8 @@ def _report(config: Any) -> int:
 _ACTIONS: dict[str, Callable[[Any], int]] = {
     "info": _info,
     "preview": _preview,
+    "collect": _collect,
+    "axes": _axes,
     "pretrain": _pretrain,
     "finetune": _finetune,
     "evaluate": _evaluate,

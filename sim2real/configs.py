@@ -136,6 +136,42 @@ class PreviewConfig:
 
 
 @dataclass(frozen=True)
+class CollectConfig:
+    """Write a labelled data set of simulated frames, in the formats that others read."""
+
+    rig: str
+    """name of a shipped rig, or path of a rig's TOML file"""
+    out: Path
+    """new folder for the data set"""
+    frames: int = 1000
+    """number of frames"""
+    format: Literal["folder", "coco", "bop"] = "coco"
+    """pictures with labels.csv as for photographs; COCO instances and keypoints; BOP poses, masks and depth"""
+    seed: int = 0
+    """seed of the worlds"""
+    randomization: str | None = None
+    """preset name or TOML file; default: the rig's own choice"""
+    size: tuple[int, int] | None = None
+    """width and height of the pictures, pixels; default: what the model sees"""
+    segmentation: Literal["rle", "polygons"] = "rle"
+    """masks of COCO as run lengths, or as polygons where they have no hole"""
+    resume: bool = False
+    """go on with an interrupted collection"""
+
+
+@dataclass(frozen=True)
+class AxesConfig:
+    """Draw every axis of variation at its low end, nominal and at its high end, and write the page about them."""
+
+    rig: str
+    """name of a shipped rig, or path of a rig's TOML file"""
+    out: Path
+    """folder for randomization.md and its pictures in axes/"""
+    overwrite: bool = False
+    """replace an existing page and its pictures"""
+
+
+@dataclass(frozen=True)
 class GetConfig:
     """Fetch a public set of real photographs by name."""
 

@@ -1,33 +1,38 @@
-"""Values that can be sampled, printed, compared and written to a file."""
+"""Values that can be drawn, printed, compared and written to a file.
+
+A distribution is its quantile function, the inverse of its cumulative one: a uniform number between 0 and 1 goes in, a
+draw comes out (Devroye, "Non-uniform random variate generation", 1986, section 2.1). So draws can be vectorised, shared
+and correlated without touching what is drawn.
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import special
 
-Number = float | tuple[float, ...]
+from sim2real.directions import Direction, Temperature
+from sim2real.discrete import Bernoulli, Choice, Fixed
+from sim2real.quantiles import Distribution, Float, Number, check, check_order, cut_normal, row, smallest, text
 
-
-def _element(value: Number, k: int) -> float:
-    return value[k] if isinstance(value, tuple) else value
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """Always the same value."""
-
-    value: Any
-
-    def sample(self, rng: np.random.Generator, k: int) -> Any:
-        """Return the value; `k` is the element of a vector that is drawn."""
-        return self.value[k] if isinstance(self.value, tuple) else self.value
-
-    def __str__(self) -> str:
-        """Return `fixed 0.3`."""
-        return f"fixed {_text(self.value)}"
+__all__ = [
+    "BY_NAME",
+    "Bernoulli",
+    "Beta",
+    "Choice",
+    "Direction",
+    "Distribution",
+    "Fixed",
+    "LogNormal",
+    "LogUniform",
+    "Normal",
+    "Temperature",
+    "Triangular",
+    "TruncatedNormal",
+    "Uniform",
+]
 
 
 @dataclass(frozen=True)
@@ -40,40 +45,42 @@ class Uniform:
 
     def __post_init__(self) -> None:
         """Check the order."""
-        _check_order("uniform", self.low, self.high)
+        check_order("uniform", self.low, self.high)
+        if self.step < 0:
+            raise ValueError(f"uniform needs step of 0 or more, got {self.step:g}")
 
-    def sample(self, rng: np.random.Generator, k: int) -> float:
-        """Return a draw; `k` is the element of a vector that is drawn."""
-        low, high = _element(self.low, k), _element(self.high, k)
-        value = float(rng.uniform(low, high)) if high > low else float(low)
-        return round(value / self.step) * self.step if self.step else value
+    def quantile(self, u: Float) -> Float:
+        """Return the values at `u` (..., K)."""
+        low, high = row("uniform", self.low, u), row("uniform", self.high, u)
+        values = low + (high - low) * u
+        return np.asarray(np.round(values / self.step) * self.step) if self.step else values
 
     def __str__(self) -> str:
         """Return `uniform 0.1 to 0.9`."""
         step = f" in steps of {self.step:g}" if self.step else ""
-        return f"uniform {_text(self.low)} to {_text(self.high)}{step}"
+        return f"uniform {text(self.low)} to {text(self.high)}{step}"
 
 
 @dataclass(frozen=True)
 class LogUniform:
     """Uniform in the logarithm between two positive numbers."""
 
-    low: float
-    high: float
+    low: Number
+    high: Number
 
     def __post_init__(self) -> None:
         """Check the order and the sign."""
-        _check_order("loguniform", self.low, self.high)
-        if self.low <= 0:
-            raise ValueError(f"loguniform needs low above 0, got {self.low:g}")
+        check_order("loguniform", self.low, self.high)
+        check("loguniform", "low above 0", self.low, smallest(self.low) > 0)
 
-    def sample(self, rng: np.random.Generator, k: int) -> float:
-        """Return a draw."""
-        return float(math.exp(rng.uniform(math.log(self.low), math.log(self.high))))
+    def quantile(self, u: Float) -> Float:
+        """Return the values at `u` (..., K)."""
+        low, high = np.log(row("loguniform", self.low, u)), np.log(row("loguniform", self.high, u))
+        return np.asarray(np.exp(low + (high - low) * u))
 
     def __str__(self) -> str:
         """Return `log-uniform 0.1 to 10`."""
-        return f"log-uniform {self.low:g} to {self.high:g}"
+        return f"log-uniform {text(self.low)} to {text(self.high)}"
 
 
 @dataclass(frozen=True)
@@ -86,68 +93,128 @@ class Normal:
 
     def __post_init__(self) -> None:
         """Check the widths."""
-        stds = self.std if isinstance(self.std, tuple) else (self.std,)
-        if min(stds) < 0 or self.limit <= 0:
+        if smallest(self.std) < 0 or self.limit <= 0:
             raise ValueError(f"normal needs std of 0 or more and limit above 0, got {self.std}, {self.limit:g}")
 
-    def sample(self, rng: np.random.Generator, k: int) -> float:
-        """Return a draw; what falls outside the limit is drawn again."""
-        while True:
-            z = float(rng.standard_normal())
-            if abs(z) <= self.limit:
-                return _element(self.mean, k) + _element(self.std, k) * z
+    def quantile(self, u: Float) -> Float:
+        """Return the values at `u` (..., K)."""
+        z = cut_normal(u, -self.limit, self.limit)
+        return np.asarray(row("normal", self.mean, u) + row("normal", self.std, u) * z)
 
     def __str__(self) -> str:
         """Return `normal 0 +- 0.02`."""
-        return f"normal {_text(self.mean)} +- {_text(self.std)}"
+        return f"normal {text(self.mean)} +- {text(self.std)}"
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One of several values, equally likely unless weighted."""
+class TruncatedNormal:
+    """Gaussian of this mean and standard deviation before it was cut at `low` and `high`."""
 
-    options: tuple[Any, ...]
-    weights: tuple[float, ...] = ()
+    mean: Number
+    std: Number
+    low: Number
+    high: Number
 
     def __post_init__(self) -> None:
-        """Check the counts."""
-        if not self.options:
-            raise ValueError("choice needs at least one option")
-        if self.weights and (len(self.weights) != len(self.options) or min(self.weights) < 0 or not sum(self.weights)):
-            raise ValueError(f"choice needs one weight of 0 or more for each option, got {self.weights}")
+        """Check the order and the width."""
+        check_order("truncated_normal", self.low, self.high)
+        check("truncated_normal", "std above 0", self.std, smallest(self.std) > 0)
 
-    def sample(self, rng: np.random.Generator, k: int) -> Any:
-        """Return a draw."""
-        if not self.weights:
-            return self.options[int(rng.integers(len(self.options)))]
-        total = np.cumsum(self.weights)
-        return self.options[int(np.searchsorted(total, rng.random() * total[-1], side="right"))]
+    def quantile(self, u: Float) -> Float:
+        """Return the values at `u` (..., K)."""
+        mean, std, low, high = (row("truncated_normal", v, u) for v in (self.mean, self.std, self.low, self.high))
+        values = mean + std * cut_normal(u, (low - mean) / std, (high - mean) / std)
+        return np.asarray(np.clip(values, low, high))
 
     def __str__(self) -> str:
-        """Return `one of 8: a, b, c, ...`."""
-        shown = ", ".join(_text(o) for o in self.options[:4]) + (", ..." if len(self.options) > 4 else "")
-        return f"one of {len(self.options)}: {shown}"
+        """Return `normal 0 +- 0.02 within -0.01 to 0.05`."""
+        return f"normal {text(self.mean)} +- {text(self.std)} within {text(self.low)} to {text(self.high)}"
 
 
-Distribution = Fixed | Uniform | LogUniform | Normal | Choice
+@dataclass(frozen=True)
+class LogNormal:
+    """Gaussian in the logarithm, with standard deviation `sigma` there, cut at `limit` of them."""
+
+    median: Number
+    sigma: Number
+    limit: float = 2.5
+
+    def __post_init__(self) -> None:
+        """Check signs."""
+        check("lognormal", "median above 0", self.median, smallest(self.median) > 0)
+        check("lognormal", "sigma of 0 or more", self.sigma, smallest(self.sigma) >= 0)
+        check("lognormal", "limit above 0", self.limit, self.limit > 0)
+
+    def quantile(self, u: Float) -> Float:
+        """Return the values at `u` (..., K)."""
+        z = cut_normal(u, -self.limit, self.limit)
+        return np.asarray(row("lognormal", self.median, u) * np.exp(row("lognormal", self.sigma, u) * z))
+
+    def __str__(self) -> str:
+        """Return `log-normal 100, sigma 0.3`."""
+        return f"log-normal {text(self.median)}, sigma {text(self.sigma)}"
+
+
+@dataclass(frozen=True)
+class Beta:
+    """Beta distribution of shapes `a` and `b`, stretched from 0..1 to `low`..`high`."""
+
+    a: float
+    b: float
+    low: Number = 0.0
+    high: Number = 1.0
+
+    def __post_init__(self) -> None:
+        """Check signs and order."""
+        check_order("beta", self.low, self.high)
+        check("beta", "a and b above 0", (self.a, self.b), min(self.a, self.b) > 0)
+
+    def quantile(self, u: Float) -> Float:
+        """Return the values at `u` (..., K)."""
+        low, high = row("beta", self.low, u), row("beta", self.high, u)
+        return np.asarray(low + (high - low) * special.betaincinv(self.a, self.b, u))
+
+    def __str__(self) -> str:
+        """Return `beta(2, 5) on 0 to 1`."""
+        return f"beta({self.a:g}, {self.b:g}) on {text(self.low)} to {text(self.high)}"
+
+
+@dataclass(frozen=True)
+class Triangular:
+    """Density that rises linearly from `low` to `mode` and falls to `high`."""
+
+    low: float
+    mode: float
+    high: float
+
+    def __post_init__(self) -> None:
+        """Check the order."""
+        given = (self.low, self.mode, self.high)
+        check("triangular", "low not above mode not above high", given, self.low <= self.mode <= self.high)
+
+    def quantile(self, u: Float) -> Float:
+        """Return the values at `u` (..., K)."""
+        width, rise, fall = self.high - self.low, self.mode - self.low, self.high - self.mode
+        left = self.low + np.sqrt(u * width * rise)
+        right = self.high - np.sqrt((1 - u) * width * fall)
+        return np.asarray(np.where(u * width < rise, left, right))
+
+    def __str__(self) -> str:
+        """Return `triangular 0 to 1 with its top at 0.2`."""
+        return f"triangular {self.low:g} to {self.high:g} with its top at {self.mode:g}"
+
 
 BY_NAME: dict[str, type[Any]] = {
     "fixed": Fixed,
     "uniform": Uniform,
     "loguniform": LogUniform,
     "normal": Normal,
+    "truncated_normal": TruncatedNormal,
+    "lognormal": LogNormal,
+    "beta": Beta,
+    "triangular": Triangular,
+    "bernoulli": Bernoulli,
     "choice": Choice,
+    "direction": Direction,
+    "temperature": Temperature,
 }
-
-
-def _check_order(name: str, low: Number, high: Number) -> None:
-    lows = low if isinstance(low, tuple) else (low,)
-    highs = high if isinstance(high, tuple) else (high,)
-    if len(lows) != len(highs) or any(a > b for a, b in zip(lows, highs, strict=True)):
-        raise ValueError(f"{name} needs low not above high, got {_text(low)} and {_text(high)}")
-
-
-def _text(value: object) -> str:
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_text(v) for v in value) + "]"
-    return f"{value:g}" if isinstance(value, float) else str(value)

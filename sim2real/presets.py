@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from calibration.errors import InputError
 from calibration.rig import Rig
 from envs.textures import texture_files
+from sim2real.correlation import Correlation, Shared
 from sim2real.distributions import BY_NAME, Choice, Normal, Uniform
-from sim2real.randomization import Channel, RandomizationSpec
+from sim2real.randomization import EVERY, Channel, RandomizationSpec
 
 _RANGE = re.compile(r"^(.*:)(\d+)\.\.(\d+)$")
 _DISTRACTOR_SIZES = (0.35, 0.6, 1.0, 1.5)
 # Sizes are drawn in steps, so that a few dozen shapes serve a whole run.
 _SIZE_STEP = 0.02
+G = TypeVar("G", Correlation, Shared)
 
 
 def preset_names() -> list[str]:
@@ -45,32 +48,70 @@ def load_preset(name_or_path: str) -> RandomizationSpec:
 def parse_preset(text: str, where: str, folder: Path) -> RandomizationSpec:
     """Return the spec that TOML text describes; `folder` is where relative texture folders start.
 
-    With `base`, the name of a shipped preset, its channels come first and those of the text win.
+    With `base`, the name of a shipped preset, its channels and groups come first and those of the text win.
     """
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{where} must be TOML: {error}") from None
-    unknown = set(data) - {"format", "name", "base", "channels"}
+    unknown = set(data) - {"format", "name", "base", "channels", "correlations", "shared"}
     if unknown or data.get("format", 1) != 1:
-        raise InputError(f"{where}: expected format = 1, name, base and [[channels]], got {', '.join(sorted(data))}")
+        expected = "format = 1, name, base, [[channels]], [[correlations]] and [[shared]]"
+        raise InputError(f"{where}: expected {expected}, got {', '.join(sorted(data))}")
     channels = tuple(_channel(c, f"{where}: channel {k + 1}", folder) for k, c in enumerate(data.get("channels", [])))
-    inherited: tuple[Channel, ...] = ()
+    correlations = _groups(Correlation, data.get("correlations", []), f"{where}: correlation")
+    shared = _groups(Shared, data.get("shared", []), f"{where}: shared")
+    base = RandomizationSpec("", ())
     if "base" in data:
         if data["base"] not in preset_names():
             raise InputError(f"{where}: base must be one of {', '.join(preset_names())}, got {data['base']!r}")
-        inherited = load_preset(data["base"]).channels
-    return RandomizationSpec(str(data.get("name", where)), inherited + channels)
+        base = load_preset(data["base"])
+    return RandomizationSpec(
+        str(data.get("name", where)),
+        base.channels + channels,
+        _joined(base.correlations, correlations),
+        _joined(base.shared, shared),
+    )
+
+
+def _groups(kind: type[G], tables: list[dict[str, Any]], where: str) -> tuple[G, ...]:
+    """Return correlations or shared draws; a group without a name is called after its targets."""
+    groups: list[G] = []
+    for k, table in enumerate(tables):
+        values = {key: _tuples(value) for key, value in table.items()}
+        if not isinstance(values.get("targets"), tuple) or not all(isinstance(t, str) for t in values["targets"]):
+            raise InputError(f"{where} {k + 1}: targets must be a list of paths, got {table.get('targets')!r}")
+        values.setdefault("name", " and ".join(values["targets"]))
+        try:
+            groups.append(kind(**values))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{where} {k + 1}: {error}") from None
+    names = [group.name for group in groups]
+    if len(set(names)) != len(names):
+        raise InputError(f"{where}: each group needs a name of its own, got {', '.join(names)}")
+    return tuple(groups)
+
+
+def _joined(base: tuple[G, ...], own: tuple[G, ...]) -> tuple[G, ...]:
+    names = {group.name for group in own}
+    return tuple(group for group in base if group.name not in names) + own
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
 
 def _channel(data: dict[str, Any], where: str, folder: Path) -> Channel:
     values = dict(data)
     target, how = values.pop("target", None), values.pop("how", "set")
-    kind = values.pop("distribution", None)
+    kind, every = values.pop("distribution", None), values.pop("every", "episode")
+    interval = {name: values.pop(name) for name in ("interval_s", "interval_steps") if name in values}
     if not isinstance(target, str):
         raise InputError(f"{where}: target must be a path such as 'light.ambient', got {target!r}")
     if how not in ("set", "add", "scale"):
         raise InputError(f"{where} ({target}): how must be set, add or scale, got {how!r}")
+    if every not in EVERY:
+        raise InputError(f"{where} ({target}): every must be one of {', '.join(EVERY)}, got {every!r}")
     if kind not in BY_NAME:
         raise InputError(f"{where} ({target}): distribution must be one of {', '.join(BY_NAME)}, got {kind!r}")
     if "images" in values:
@@ -80,9 +121,9 @@ def _channel(data: dict[str, Any], where: str, folder: Path) -> Channel:
         values["options"] = [*values.get("options", []), *texture_files(pictures)]
     if "options" in values:
         values["options"] = [o for option in values["options"] for o in _expand(option)]
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    values = {k: _tuples(v) for k, v in values.items()}
     try:
-        return Channel(target, BY_NAME[kind](**values), how)
+        return Channel(target, BY_NAME[kind](**values), how, every, **interval)
     except (TypeError, ValueError) as error:
         raise InputError(f"{where} ({target}): {error}") from None
 
@@ -130,4 +171,4 @@ def rig_spec(rig: Rig, preset: RandomizationSpec) -> RandomizationSpec:
         own.append(Channel("bodies.@distractor.rpy_rad", Uniform((-0.1, -0.1, -flat), (0.1, 0.1, flat))))
         own.append(Channel("bodies.@distractor.size_scale", Choice(_DISTRACTOR_SIZES)))
         own.append(Channel("bodies.@distractor.present", Choice((True, False), (0.4, 0.6))))
-    return RandomizationSpec(preset.name, tuple(own) + preset.channels)
+    return dataclasses.replace(preset, channels=tuple(own) + preset.channels)

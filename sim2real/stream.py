@@ -15,8 +15,8 @@ from calibration.rig import Rig
 from calibration.world import WorldParams
 from envs.labels import label_images
 from envs.rendering.renderer import Renderer
-from envs.rendering.tiny import TinyRenderer
-from envs.sensing import measure
+from envs.rendering.choice import RendererName, make_renderer
+from envs.sensing import measure_depth, measure_through
 from sim2real.randomization import RandomizationSpec, WorldSampler
 
 
@@ -29,23 +29,35 @@ class Batch:
         keypoints_px: float64 (N, K, 2), in pixels of these pictures.
         visible: float64 (N, K), share of the keypoint's body that is seen.
         points_m: float64 (N, 3), the label point in the label's frame.
+        depth_m: float32 (N, H, W), what a depth sensor reads; NaN where nothing; None unless asked for.
     """
 
     rgb: NDArray[np.uint8]
     keypoints_px: NDArray[np.float64]
     visible: NDArray[np.float64]
     points_m: NDArray[np.float64]
+    depth_m: NDArray[np.float32] | None = None
 
 
 class SimulatedFrames:
     """Draws frames by number. The simulator is made on first use, so that each worker process has its own."""
 
-    def __init__(self, rig: Rig, spec: RandomizationSpec, seed: int, camera: CameraIntrinsics | None = None) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        spec: RandomizationSpec,
+        seed: int,
+        camera: CameraIntrinsics | None = None,
+        renderer: RendererName = "cpu",
+        depth: bool = False,
+    ) -> None:
         """Keep what defines the stream; `camera` defaults to the rig's at the size that the model sees."""
         self.rig = rig
         self.seed = seed
         self.camera = camera or rig.input_camera()
         self.sampler = WorldSampler(spec, nominal_world(rig))
+        self.renderer: RendererName = renderer
+        self._depth = depth
         self._renderer: Renderer | None = None
 
     def world(self, index: int) -> WorldParams:
@@ -54,16 +66,23 @@ class SimulatedFrames:
 
     def draw(self, indices: Sequence[int]) -> Batch:
         """Return the frames of these numbers."""
-        return self.draw_worlds([self.world(i) for i in indices])
+        return self.draw_worlds(self.sampler.sample_many(self.seed, indices))
 
     def draw_worlds(self, worlds: list[WorldParams]) -> Batch:
         """Return the frames of these worlds."""
         if self._renderer is None:
-            self._renderer = TinyRenderer(self.rig)
+            self._renderer = make_renderer(self.rig, self.renderer)
         images = self._renderer.render(worlds, self.camera)
         labels = label_images(self.rig, worlds, images)
-        rgb = np.stack([measure(x, w.sensor, w.noise_seed) for x, w in zip(images.rgb, worlds, strict=True)])
-        return Batch(rgb, labels.keypoints_px, labels.visible, labels.points_m)
+        rgb = np.empty_like(images.rgb)
+        depth = np.empty_like(images.depth_m) if self._depth else None
+        for k, world in enumerate(worlds):
+            camera = images.views[k].intrinsics
+            sharp, true = images.rgb[k], images.depth_m[k]
+            rgb[k] = measure_through(sharp, true, camera, world.lens, world.sensor, world.noise_seed)
+            if depth is not None:
+                depth[k] = measure_depth(true, world.depth, camera, world.noise_seed)
+        return Batch(rgb, labels.keypoints_px, labels.visible, labels.points_m, depth)
 
     def close(self) -> None:
         """Close the simulator; twice is fine."""

@@ -23,12 +23,14 @@ class Images:
         depth_m: float32 (N, H, W), along z of the camera; infinity where no body is.
         segmentation: int16 (N, H, W), index into the world's `bodies`; -1 where no body is.
         views: the camera of each picture.
+        normals: float32 (N, H, W, 3), unit, in camera axes, 0 where no body is; None unless asked for.
     """
 
     rgb: NDArray[np.uint8]
     depth_m: NDArray[np.float32]
     segmentation: NDArray[np.int16]
     views: tuple[CameraView, ...]
+    normals: NDArray[np.float32] | None = None
 
 
 class Renderer(Protocol):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.camera import CameraIntrinsics
-from envs.meshes.mesh import MeshLevels
+from envs.meshes.mesh import Mesh, MeshLevels
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -40,6 +40,7 @@ class Geometry:
         shape_level: (S + 1,).
         shape_centre_m: (S, 3), centre of the bounding sphere.
         shape_radius_m: (S,).
+        shape_closed: bool (S,), whether no level has an open edge, so that only its outside can be seen.
     """
 
     positions_m: Float
@@ -55,6 +56,7 @@ class Geometry:
     shape_level: Int
     shape_centre_m: Float
     shape_radius_m: Float
+    shape_closed: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,4 +165,17 @@ def pack_geometry(shapes: Sequence[MeshLevels], texture_index: dict[str, int]) -
         shape_level=np.cumsum([0, *(len(shape.meshes) for shape in shapes)]).astype(np.int32),
         shape_centre_m=np.array([b[0] for b in bounds], np.float32).reshape(-1, 3),
         shape_radius_m=np.array([b[1] for b in bounds], np.float32),
+        shape_closed=np.array([all(is_closed(m) for m in shape.meshes) for shape in shapes], np.bool_),
     )
+
+
+def is_closed(mesh: Mesh) -> bool:
+    """Return whether every edge has a triangle on both sides, one each way round."""
+    places = np.ascontiguousarray(mesh.positions_m + np.float32(0.0)).view([("", np.float32)] * 3).reshape(-1)
+    _, place = np.unique(places, return_inverse=True)
+    corners = place.reshape(-1)[mesh.triangles].astype(np.int64)
+    edges = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
+    edges = edges[edges[:, 0] != edges[:, 1]]
+    there = edges[:, 0] * (place.max(initial=0) + 1) + edges[:, 1]
+    back = edges[:, 1] * (place.max(initial=0) + 1) + edges[:, 0]
+    return bool(np.array_equal(np.sort(there), np.sort(back)))

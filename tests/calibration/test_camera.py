@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,6 +9,12 @@ from calibration.camera import CameraIntrinsics
 
 PLAIN = CameraIntrinsics(640, 480, 550.0, 540.0, 300.2, 260.7)
 BENT = CameraIntrinsics(640, 480, 550.0, 540.0, 300.2, 260.7, (-0.28, 0.09, 0.0012, -0.0007, -0.012))
+
+
+FISHEYE = CameraIntrinsics(640, 480, 300.0, 295.0, 310.2, 250.7, (-0.03, 0.012, -0.006, 0.001, 0.0), "fisheye")
+EQUIDISTANT = replace(FISHEYE, distortion=(0.0, 0.0, 0.0, 0.0, 0.0))
+CAMERAS = [PLAIN, BENT, FISHEYE, EQUIDISTANT]
+CAMERA_NAMES = ["pinhole", "distorted", "fisheye", "equidistant"]
 
 
 def points_in_view(seed: int, count: int = 60) -> np.ndarray:
@@ -21,16 +28,19 @@ def points_in_view(seed: int, count: int = 60) -> np.ndarray:
 def opencv_pixels(camera: CameraIntrinsics, points: np.ndarray) -> np.ndarray:
     k = np.array([[camera.fx_px, 0, camera.cx_px], [0, camera.fy_px, camera.cy_px], [0, 0, 1]])
     zero = np.zeros(3)
+    if camera.model == "fisheye":
+        ahead = np.asarray(points, float).reshape(-1, 1, 3)
+        return cv2.fisheye.projectPoints(ahead, zero, zero, k, np.array(camera.distortion[:4]))[0].reshape(-1, 2)
     return cv2.projectPoints(points, zero, zero, k, np.array(camera.distortion))[0].reshape(-1, 2)
 
 
-@pytest.mark.parametrize("camera", [PLAIN, BENT], ids=["pinhole", "distorted"])
+@pytest.mark.parametrize("camera", CAMERAS, ids=CAMERA_NAMES)
 def test_project_is_the_one_of_opencv(camera: CameraIntrinsics) -> None:
     points = points_in_view(0)
     np.testing.assert_allclose(camera.project(points), opencv_pixels(camera, points), atol=1e-9)
 
 
-@pytest.mark.parametrize("camera", [PLAIN, BENT], ids=["pinhole", "distorted"])
+@pytest.mark.parametrize("camera", CAMERAS, ids=CAMERA_NAMES)
 def test_unproject_returns_the_ray_that_opencv_projects_there(camera: CameraIntrinsics) -> None:
     pixels = np.array([[0, 0], [639, 479], [300, 20], [12.25, 400.75]], float)
     rays = camera.unproject(pixels)
@@ -138,3 +148,83 @@ def test_what_cannot_be_a_camera() -> None:
     for focal in (0.0, -1.0, math.nan, math.inf):
         with pytest.raises(ValueError, match="focal length must be positive, got"):
             CameraIntrinsics(640, 480, focal, 500.0, 0.0, 0.0)
+
+
+def ray_at(angle_rad: float, around_rad: float = 0.7) -> tuple[float, float, float]:
+    return (
+        math.sin(angle_rad) * math.cos(around_rad),
+        math.sin(angle_rad) * math.sin(around_rad),
+        math.cos(angle_rad),
+    )
+
+
+def test_radius_in_an_equidistant_picture_is_the_angle() -> None:
+    camera = replace(EQUIDISTANT, fy_px=EQUIDISTANT.fx_px)
+    for degrees in (0.0, 1e-6, 30.0, 89.0, 90.0, 120.0, 179.0):
+        pixel = camera.project(ray_at(math.radians(degrees)))[0]
+        radius = math.hypot(pixel[0] - camera.cx_px, pixel[1] - camera.cy_px)
+        assert radius == pytest.approx(camera.fx_px * math.radians(degrees), abs=1e-9)
+
+
+def test_unproject_of_a_fisheye_is_the_one_of_opencv() -> None:
+    pixels = np.array([[310.2, 250.7], [300, 20], [12.25, 250.75], [500, 400]])
+    k, d = FISHEYE.matrix(), np.array(FISHEYE.distortion[:4])
+    criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-14)
+    expected = cv2.fisheye.undistortPoints(pixels.reshape(-1, 1, 2), k, d, criteria=criteria).reshape(-1, 2)
+    np.testing.assert_allclose(FISHEYE.unproject(pixels)[:, :2], expected, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("camera", CAMERAS, ids=CAMERA_NAMES)
+def test_points_come_back_from_their_pixels(camera: CameraIntrinsics) -> None:
+    points = points_in_view(3)
+    np.testing.assert_allclose(camera.unproject(camera.project(points)), points / points[:, 2:], atol=1e-6)
+
+
+def test_wide_rays_of_a_fisheye_come_back() -> None:
+    rays = np.array([ray_at(math.radians(a), b) for a in (0.0, 0.01, 45.0, 74.0, 85.0) for b in (0.1, 2.0, 4.0)])
+    back = FISHEYE.unproject(FISHEYE.project(rays))
+    back /= np.linalg.norm(back, axis=1, keepdims=True)
+    np.testing.assert_allclose(back, rays, atol=1e-9)
+
+
+def test_a_fisheye_has_a_pixel_but_no_forward_ray_for_what_is_beside_and_behind_it() -> None:
+    beyond = [ray_at(math.radians(a)) for a in (95.0, 130.0)]
+    pixels = EQUIDISTANT.project(beyond)
+    assert np.isfinite(pixels).all()
+    assert np.isnan(EQUIDISTANT.unproject(pixels)[:, :2]).all()
+    assert np.isnan(EQUIDISTANT.project([(0, 0, -1), (0, 0, 0)])).all()
+
+
+def test_points_that_the_polynomial_would_fold_back_have_no_pixel() -> None:
+    # d/dt of t - 0.3 t^3 is zero at t = 1.054, for a fisheye an angle, for a pinhole its tangent.
+    turn = 1 / math.sqrt(0.9)
+    folding = (-0.3, 0.0, 0.0, 0.0, 0.0)
+    fisheye = replace(EQUIDISTANT, distortion=folding)
+    pinhole = replace(PLAIN, distortion=folding)
+    before, after = turn - 1e-3, turn + 1e-3
+    assert np.isfinite(fisheye.project(ray_at(before))).all()
+    assert np.isnan(fisheye.project([ray_at(after), ray_at(2.0)])).all()
+    assert np.isfinite(pinhole.project(ray_at(math.atan(before)))).all()
+    assert np.isnan(pinhole.project([ray_at(math.atan(after)), ray_at(1.5)])).all()
+    last = fisheye.project(ray_at(turn - 1e-9, 0.0))[0]
+    assert np.isfinite(fisheye.unproject(last - (0.1, 0.0))).all()
+    assert np.isnan(fisheye.unproject(last - (-0.1, 0.0))[0, :2]).all()
+
+
+def test_a_fisheye_stays_one_when_resized_cropped_and_zoomed() -> None:
+    points = points_in_view(5)
+    pixels = FISHEYE.project(points)
+    half = FISHEYE.resized(320, 120)
+    np.testing.assert_allclose(half.project(points), (pixels + 0.5) * (0.5, 0.25) - 0.5, atol=1e-9)
+    np.testing.assert_allclose(FISHEYE.cropped(31, 17, 300, 200).project(points), pixels - (31, 17), atol=1e-9)
+    centre = (FISHEYE.cx_px, FISHEYE.cy_px)
+    np.testing.assert_allclose(FISHEYE.zoomed(1.3).project(points) - centre, (pixels - centre) * 1.3, atol=1e-9)
+
+
+def test_only_a_pinhole_without_distortion_is_straight() -> None:
+    assert [c.is_straight for c in CAMERAS] == [True, False, False, False]
+
+
+def test_a_model_that_is_none() -> None:
+    with pytest.raises(ValueError, match="camera model must be one of pinhole, fisheye, got 'omni'"):
+        replace(PLAIN, model="omni")  # type: ignore[arg-type]

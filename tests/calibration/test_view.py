@@ -54,3 +54,12 @@ def test_no_change_is_the_same_camera() -> None:
 def test_a_resized_view_scales_pixel_areas() -> None:
     pixels = VIEW.resized(80, 120).project(POINTS)
     np.testing.assert_allclose(pixels, (VIEW.project(POINTS) + 0.5) * (80 / 320, 120 / 240) - 0.5, atol=1e-9)
+
+
+def test_a_change_shifts_the_principal_point_and_the_distortion() -> None:
+    change = CameraParams(principal_shift=(0.02, -0.05), distortion_shift=(0.01, -0.02, 0.001, 0.002, 0.03))
+    moved = VIEW.moved(change).intrinsics
+    assert (moved.cx_px, moved.cy_px) == (150.0 + 0.02 * 320, 130.0 - 0.05 * 240)
+    np.testing.assert_allclose(moved.distortion, (-0.09, 0.0, 0.002, 0.002, 0.03), atol=1e-15)
+    assert (moved.fx_px, moved.fy_px, moved.model) == (300.0, 310.0, "pinhole")
+    np.testing.assert_allclose(VIEW.moved(change).project(POINTS), opencv_pixels(VIEW.moved(change), POINTS), atol=1e-8)

@@ -8,7 +8,8 @@ from calibration.kinematics import frame_matrices, nominal_world
 from calibration.rig import Rig
 from calibration.rig_file import load_rig, parse_rig
 from calibration.world import with_values
-from envs.scene import Scene, distractor_shape
+from envs.scene import Scene
+from envs.scene_shapes import distractor_shape
 from envs.simulation import Simulation
 
 ROBOT = """\

@@ -1,4 +1,5 @@
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,8 @@ from calibration.errors import InputError
 from calibration.kinematics import nominal_world
 from calibration.rig_file import load_rig, rig_names
 from calibration.world import paths
-from envs.textures import texture_picture
+from envs.textures import is_sky, texture_picture
+from sim2real.correlation import Correlation, Shared
 from sim2real.distributions import Choice, Fixed, LogUniform, Normal, Uniform
 from sim2real.presets import load_preset, parse_preset, preset_names, rig_spec
 from sim2real.randomization import Channel, RandomizationSpec, WorldSampler
@@ -25,11 +27,11 @@ def test_a_shipped_preset_fits_every_shipped_rig(name: str, rig_name: str) -> No
     assert preset.name == name
     sampler = WorldSampler(rig_spec(rig, preset), nominal_world(rig))
     assert len(sampler.channels) > 40
-    for path, channel in sampler.channels.items():
-        if path.endswith(".texture"):
-            assert isinstance(channel.distribution, Choice)
-            for option in set(channel.distribution.options) - {"none"}:
-                assert texture_picture(option).shape == (128, 128, 3)
+    textures = {c.distribution for path, c in sampler.channels.items() if path.endswith(".texture")}
+    for distribution in textures:
+        assert isinstance(distribution, Choice)
+        for option in set(distribution.options) - {"none"}:
+            assert is_sky(option) or texture_picture(option).shape == (128, 128, 3)
 
 
 def test_every_rig_asks_for_a_preset_that_is_shipped() -> None:
@@ -71,6 +73,18 @@ value = [1.0, 0.9, 0.8]
 target = "background.texture"
 distribution = "choice"
 options = ["none", "noise:2..4", "planks:7"]
+every = "interval"
+interval_s = 0.5
+[[channels]]
+target = "background.rgb"
+distribution = "choice"
+options = [[1, 0, 0], [0, 1, 0]]
+[[correlations]]
+targets = ["light.ambient", "sensor.gamma"]
+matrix = [[1, 0.5], [0.5, 1]]
+[[shared]]
+name = "all rgb"
+targets = ["bodies.*.rgb"]
 """
     preset = parse_preset(text, "here", Path())
     assert preset == RandomizationSpec(
@@ -81,8 +95,16 @@ options = ["none", "noise:2..4", "planks:7"]
             Channel("sensor.gamma", LogUniform(0.5, 2), "scale"),
             Channel("light.shadow", Choice((True, False), (0.25, 0.75))),
             Channel("light.rgb", Fixed((1.0, 0.9, 0.8))),
-            Channel("background.texture", Choice(("none", "noise:2", "noise:3", "noise:4", "planks:7"))),
+            Channel(
+                "background.texture",
+                Choice(("none", "noise:2", "noise:3", "noise:4", "planks:7")),
+                every="interval",
+                interval_s=0.5,
+            ),
+            Channel("background.rgb", Choice(((1, 0, 0), (0, 1, 0)))),
         ),
+        (Correlation("light.ambient and sensor.gamma", ("light.ambient", "sensor.gamma"), ((1, 0.5), (0.5, 1))),),
+        (Shared("all rgb", ("bodies.*.rgb",)),),
     )
 
 
@@ -93,10 +115,10 @@ def channel(**values: str) -> str:
 
 BAD_PRESETS = {
     "no TOML": ("[[channels]", r"^my\.toml must be TOML: .*line 1"),
-    "unknown key": ('nmae = "x"', r"^my\.toml: expected format = 1, name, base and \[\[channels\]\], got nmae$"),
+    "unknown key": ('nmae = "x"', r"^my\.toml: expected format = 1, name, base, \[\[channels\]\], .*, got nmae$"),
     "another format": (
         "format = 2",
-        r"^my\.toml: expected format = 1, name, base and \[\[channels\]\], got format$",
+        r"^my\.toml: expected format = 1, name, base, \[\[channels\]\], .*, got format$",
     ),
     "no target": (
         channel(target=""),
@@ -104,7 +126,7 @@ BAD_PRESETS = {
     ),
     "no distribution": (
         channel(distribution=""),
-        r"distribution must be one of fixed, uniform, loguniform, normal, choice, got None$",
+        r"distribution must be one of fixed, uniform, .*, choice, direction, temperature, got None$",
     ),
     "unknown distribution": (
         channel(distribution='"gauss"'),
@@ -133,6 +155,34 @@ BAD_PRESETS = {
         channel(distribution='"choice"', low="", high="", options="[]"),
         r"choice needs at least one option$",
     ),
+    "unknown every": (
+        channel(every='"hour"'),
+        r"\(light\.ambient\): every must be one of episode, interval, step, frame, got 'hour'$",
+    ),
+    "interval without a length": (
+        channel(every='"interval"'),
+        r"^my\.toml: channel 1 \(light\.ambient\): every 'interval' needs one of interval_s and interval_steps",
+    ),
+    "correlation without targets": (
+        "[[correlations]]\nmatrix = [[1.0]]",
+        r"^my\.toml: correlation 1: targets must be a list of paths, got None$",
+    ),
+    "correlation without a matrix": (
+        '[[correlations]]\ntargets = ["a", "b"]',
+        r"^my\.toml: correlation 1: .*missing 1 required positional argument: 'matrix'$",
+    ),
+    "correlation that cannot be": (
+        '[[correlations]]\ntargets = ["a", "b"]\nmatrix = [[1.0, 1.1], [1.1, 1.0]]',
+        r"^my\.toml: correlation 1: correlation 'a and b' needs a positive definite matrix, .* is -0\.1;",
+    ),
+    "shared with an unknown key": (
+        '[[shared]]\ntargets = ["a"]\nmatrix = [[1.0]]',
+        r"^my\.toml: shared 1: .*unexpected keyword argument 'matrix'$",
+    ),
+    "two groups of one name": (
+        '[[shared]]\nname = "g"\ntargets = ["a"]\n[[shared]]\nname = "g"\ntargets = ["b"]',
+        r"^my\.toml: shared: each group needs a name of its own, got g, g$",
+    ),
     "weights that do not fit": (
         channel(distribution='"choice"', low="", high="", options="[0.1, 0.2]", weights="[1.0]"),
         r"choice needs one weight of 0 or more for each option, got \(1\.0,\)$",
@@ -159,7 +209,7 @@ def test_an_unknown_target_is_found_when_the_preset_meets_a_rig() -> None:
 def test_neither_a_file_nor_a_name(tmp_path: Path) -> None:
     with pytest.raises(
         InputError,
-        match=r"^randomization must be a TOML file or one of glossy, wide.*, got 'wyde', which is neither$",
+        match=r"^randomization must be a TOML file or one of everything, glossy, wide, got 'wyde', which is neither$",
     ):
         load_preset("wyde")
     file = tmp_path / "mine.toml"
@@ -218,3 +268,34 @@ def test_what_the_preset_says_about_a_path_wins() -> None:
     world = WorldSampler(rig_spec(rig, mine), nominal_world(rig)).sample(0)
     assert world.camera.focal_scale == 1.25
     assert paths(world)["bodies.cube.position_m"] != paths(nominal_world(rig))["bodies.cube.position_m"]
+
+
+def test_everything_varies_every_axis() -> None:
+    rig = load_rig("cube_on_table")
+    nominal = nominal_world(rig)
+    sampler = WorldSampler(rig_spec(rig, load_preset("everything")), nominal)
+
+    def axes(names: Iterable[str]) -> set[str]:
+        return {re.sub(r"^(bodies|joints|lamps)\.\w+", r"\1.*", name) for name in names}
+
+    assert axes(paths(nominal)) - axes(sampler.channels) == {"bodies.*.matte"}
+    for world in sampler.sample_many(0, range(30)):
+        assert world.light.rgb == world.lamps[0].rgb == world.lamps[2].rgb
+        assert 0.0 <= world.lens.aperture_m <= 0.003
+
+
+@pytest.mark.parametrize("name", ["wide", "glossy"])
+def test_wide_and_glossy_are_as_they_were(name: str) -> None:
+    preset = load_preset(name)
+    assert (preset.correlations, preset.shared) == ((), ())
+    assert {type(c.distribution) for c in preset.channels} <= {Uniform, LogUniform, Normal, Choice}
+    by_target = {c.target: c for c in preset.channels}
+    assert by_target["sensor.gamma"] == Channel("sensor.gamma", LogUniform(0.75, 1.35))
+    assert by_target["light.ambient"].distribution == (Uniform(0.4, 0.75) if name == "wide" else Uniform(0.3, 0.75))
+
+
+def test_a_group_of_the_same_name_replaces_that_of_the_base() -> None:
+    text = 'base = "everything"\n[[shared]]\nname = "colour temperature"\ntargets = ["lamps.*.rgb"]'
+    preset = parse_preset(text, "my.toml", Path())
+    assert preset.shared == (Shared("colour temperature", ("lamps.*.rgb",)),)
+    assert preset.correlations == load_preset("everything").correlations

@@ -4,11 +4,13 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from calibration.optics import SensorParams
-from envs.sensing import measure
+from calibration.camera import CameraIntrinsics
+from calibration.errors import InputError
+from calibration.optics import LensParams, SensorParams
+from envs.sensing import measure, measure_through
 
 RNG = np.random.default_rng(0)
-PICTURE = RNG.integers(0, 256, (48, 64, 3)).astype(np.uint8)
+PICTURE = RNG.integers(0, 200, (48, 64, 3)).astype(np.uint8)
 
 
 def flat(*rgb: int) -> np.ndarray:
@@ -42,31 +44,44 @@ CHANGES: dict[str, object] = {
     "grain": 3.0,
     "jpeg_quality": 60.0,
     "channels": "bgr",
+    "auto_exposure": 0.7,
+    "auto_white_balance": 1.0,
+    "shoulder": 1.0,
+    "full_well_e": 500.0,
+    "read_noise_e": 30.0,
+    "bayer": "rggb",
 }
+# Read noise is added to counted electrons, so it needs a sensor that counts them.
+NEEDS: dict[str, dict[str, object]] = {"read_noise_e": {"full_well_e": 1000.0}}
+RANDOM = ("shading", "noise", "grain", "full_well_e", "read_noise_e")
+
+
+def with_effect(name: str) -> SensorParams:
+    return SensorParams(**{name: CHANGES[name], **NEEDS.get(name, {})})
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_an_effect_changes_the_picture_and_leaves_what_came_in(name: str) -> None:
     before = PICTURE.copy()
-    out = measure(PICTURE, SensorParams(**{name: CHANGES[name]}), 1)
-    assert (out != PICTURE).mean() > 0.2
+    out = measure(PICTURE, with_effect(name), 1)
+    assert (out != measure(PICTURE, SensorParams(**NEEDS.get(name, {})), 1)).mean() > 0.2
     assert out.shape == PICTURE.shape
     assert out.dtype == np.uint8
     np.testing.assert_array_equal(PICTURE, before)
-    np.testing.assert_array_equal(measure(PICTURE, SensorParams(**{name: CHANGES[name]}), 1), out)
+    np.testing.assert_array_equal(measure(PICTURE, with_effect(name), 1), out)
 
 
 def test_every_effect_is_listed_here() -> None:
     assert set(CHANGES) == {f.name for f in fields(SensorParams)}
 
 
-@pytest.mark.parametrize("name", ["shading", "noise", "grain"])
+@pytest.mark.parametrize("name", RANDOM)
 def test_chance_comes_from_the_seed(name: str) -> None:
-    sensor = SensorParams(**{name: CHANGES[name]})
+    sensor = with_effect(name)
     assert (measure(PICTURE, sensor, 1) != measure(PICTURE, sensor, 2)).any()
 
 
-@pytest.mark.parametrize("name", sorted(set(CHANGES) - {"shading", "noise", "grain"}))
+@pytest.mark.parametrize("name", sorted(set(CHANGES) - set(RANDOM)))
 def test_without_noise_the_seed_does_not_matter(name: str) -> None:
     sensor = SensorParams(**{name: CHANGES[name]})
     np.testing.assert_array_equal(measure(PICTURE, sensor, 1), measure(PICTURE, sensor, 2))
@@ -182,5 +197,67 @@ def test_channels_arrive_in_another_order() -> None:
 
 
 def test_an_order_that_is_none() -> None:
-    with pytest.raises(ValueError, match=r"sensor\.channels must be one of rgb, bgr, grb, gbr, brg, rbg, got 'rrb'"):
+    with pytest.raises(InputError, match=r"sensor\.channels must be one of rgb, bgr, grb, gbr, brg, rbg, got 'rrb'"):
         measure(PICTURE, SensorParams(channels="rrb"), 0)
+
+
+def test_a_colour_filter_that_is_none() -> None:
+    with pytest.raises(InputError, match=r"sensor\.bayer must be one of none, rggb, bggr, grbg, gbrg, got 'rgbg'"):
+        measure(PICTURE, SensorParams(bayer="rgbg"), 0)
+
+
+def test_the_outcome_is_pinned() -> None:
+    y, x = np.mgrid[0:24, 0:32]
+    picture = np.stack([x * 8, y * 10, (x + y) * 4], -1).astype(np.uint8)
+    sensor = SensorParams(0.2, (1.05, 1.0, 0.93), 0.8, 0.05, 1.2, 1.1, 0.05, 0.0, 0.2, 0.6)
+    out = measure(picture, sensor, 3)
+    assert out[0, 0].tolist() == [8, 8, 8]
+    assert out[12, 20].tolist() == [177, 129, 125]
+    assert out[23, 31].tolist() == [204, 204, 194]
+
+
+def test_very_many_electrons_are_no_noise() -> None:
+    sensor = SensorParams(full_well_e=1e9)
+    assert np.abs(measure(PICTURE, sensor, 0).astype(int) - PICTURE).max() <= 1
+
+
+def test_light_is_counted_before_it_is_amplified_and_after_it_is_dimmed() -> None:
+    few = {"full_well_e": 300.0}
+    grey = np.full((120, 160, 3), 60, np.uint8)
+    plain = measure(grey, SensorParams(**few), 1).astype(float)
+    brighter = measure(grey, SensorParams(exposure_ev=1.0, **few), 1).astype(float)
+    lit = measure(np.full((120, 160, 3), 120, np.uint8), SensorParams(**few), 1).astype(float)
+    assert brighter.std() == pytest.approx(2 * plain.std(), rel=0.03)
+    assert brighter.std() > 1.4 * lit.std(), "gain must not bring the photons that light brings"
+    dimmed = measure(lit_twice := np.full((120, 160, 3), 120, np.uint8), SensorParams(exposure_ev=-1.0, **few), 1)
+    assert dimmed.std() == pytest.approx(plain.std(), rel=0.03)
+    assert lit_twice.mean() == 120
+
+
+def test_lens_effects_of_a_sensor_that_counts_come_before_its_noise() -> None:
+    grey = np.full((120, 160, 3), 120, np.uint8)
+    out = measure(grey, SensorParams(full_well_e=1000.0, blur_px=2.0), 1).astype(float)
+    assert abs(np.corrcoef(out[:, :-1, 0].ravel(), out[:, 1:, 0].ravel())[0, 1]) < 0.05
+
+
+CAMERA = CameraIntrinsics.from_vertical_fov(64, 48, 0.9)
+
+
+def test_a_neutral_lens_changes_nothing() -> None:
+    depth = np.full((48, 64), 2.0, np.float32)
+    sensor = SensorParams(noise=3.0, jpeg_quality=70.0)
+    assert measure_through(PICTURE, depth, CAMERA, LensParams(), SensorParams(), 0) is PICTURE
+    np.testing.assert_array_equal(
+        measure_through(PICTURE, depth, CAMERA, LensParams(), sensor, 5), measure(PICTURE, sensor, 5)
+    )
+
+
+@pytest.mark.parametrize("lens", [LensParams(aperture_m=0.05, focus_m=0.5), LensParams(chromatic=0.02)])
+def test_a_lens_comes_before_the_sensor(lens: LensParams) -> None:
+    depth = np.full((48, 64), 2.0, np.float32)
+    before = PICTURE.copy()
+    seen = measure_through(PICTURE, depth, CAMERA, lens, SensorParams(), 0)
+    assert (seen != PICTURE).mean() > 0.2
+    sensor = SensorParams(noise=3.0, gamma=1.3)
+    np.testing.assert_array_equal(measure_through(PICTURE, depth, CAMERA, lens, sensor, 5), measure(seen, sensor, 5))
+    np.testing.assert_array_equal(PICTURE, before)

@@ -1,0 +1,116 @@
+"""What happens between the lens and the sensor's pixels: distortion, motion blur, rolling shutter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.frame_batch import FrameBatch
+from calibration.view import CameraView
+from calibration.world import WorldParams
+from envs.labels.motion import view_after, world_after
+from envs.rendering.drawing import Drawing
+from envs.rendering.renderer import Images
+from envs.rendering.rig_arrays import RigArrays
+from envs.rendering.scene_arrays import SceneArrays
+from envs.sensing.distortion import Warp, straightened
+from envs.sensing.motion import rolling_rows
+
+# Moments at which a moving world is drawn: one for each pixel of motion, within these bounds, odd.
+_FEWEST, _MOST = 3, 17
+_STRAIGHT = (0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+class Rasterizer(Protocol):
+    """What draws scene arrays."""
+
+    def draw(self, scene: SceneArrays, normals: bool = False) -> Drawing:
+        """Return the pictures of all views."""
+        ...
+
+
+def draw_through(
+    arrays: RigArrays,
+    rasterizer: Rasterizer,
+    worlds: Sequence[WorldParams],
+    views: Sequence[CameraView],
+    normals: bool = False,
+) -> Images:
+    """Return the pictures of worlds, one for each view.
+
+    While the shutter is open, bodies, joints and camera move at the velocities that the world carries. The world is the
+    state in the middle of that time, and so are depth, segmentation and normals.
+    """
+    moments = [_moments(arrays.frames, world, view) for world, view in zip(worlds, views, strict=True)]
+    drawn_worlds, drawn_views = [], []
+    for world, view, times in zip(worlds, views, moments, strict=True):
+        for t in times:
+            drawn_worlds.append(world if t == 0.0 else world_after(world, t))
+            drawn_views.append(view if t == 0.0 else view_after(view, world.camera, t))
+    drawn_views, warps = _straight(drawn_views)
+    drawing = rasterizer.draw(arrays.arrays(drawn_worlds, drawn_views), normals)
+    rgb, depth, segment, normal = drawing.rgb, drawing.depth_m, drawing.segment, drawing.normal
+    if warps is not None:
+        rgb = np.stack([w.smooth(x) for w, x in zip(warps, rgb, strict=True)])
+        depth = np.stack([w.nearest(x) for w, x in zip(warps, depth, strict=True)])
+        segment = np.stack([w.nearest(x) for w, x in zip(warps, segment, strict=True)])
+        if normal is not None:
+            normal = np.stack([w.nearest(x) for w, x in zip(warps, normal, strict=True)])
+    if len(drawn_worlds) > len(worlds):
+        stops = np.cumsum([len(times) for times in moments])
+        starts = stops - [len(times) for times in moments]
+        middle = (starts + stops - 1) // 2
+        rgb = np.stack([_exposed(rgb[a:b], w) for a, b, w in zip(starts, stops, worlds, strict=True)])
+        depth, segment = depth[middle], segment[middle]
+        normal = None if normal is None else normal[middle]
+    return Images(rgb, depth, segment, tuple(views), normal)
+
+
+def _exposed(frames: NDArray[np.uint8], world: WorldParams) -> NDArray[np.uint8]:
+    if len(frames) == 1:
+        return np.asarray(frames[0], np.uint8)
+    return rolling_rows(frames, world.shutter.exposure_s, world.shutter.readout_s)
+
+
+def _moments(frames: FrameBatch, world: WorldParams, view: CameraView) -> tuple[float, ...]:
+    """Return the times, around 0, at which a world is drawn; only 0 for one at rest."""
+    duration = world.shutter.exposure_s + world.shutter.readout_s
+    if duration <= 0.0 or not _moves(world):
+        return (0.0,)
+    ends = [world_after(world, t) for t in (-duration / 2, duration / 2)]
+    seen = [
+        view_after(view, world.camera, t).project(f[:, :3, 3])
+        for t, f in zip((-duration / 2, duration / 2), frames.of(ends), strict=True)
+    ]
+    travel = float(np.nan_to_num(np.linalg.norm(seen[1] - seen[0], axis=1)).max())
+    focal = view.intrinsics.fx_px
+    # Bodies also turn about themselves, and a turning camera moves the whole picture.
+    turn = max((math.hypot(*b.angular_velocity_rad_s) for b in world.bodies), default=0.0)
+    travel = max(travel, duration * focal * (0.1 * turn + math.hypot(*world.camera.angular_velocity_rad_s)))
+    count = min(max(math.ceil(travel) + 1, _FEWEST), _MOST) | 1
+    return tuple(float(duration * (k / (count - 1) - 0.5)) if 2 * k != count - 1 else 0.0 for k in range(count))
+
+
+def _moves(world: WorldParams) -> bool:
+    return (
+        any(any(b.velocity_m_s) or any(b.angular_velocity_rad_s) for b in world.bodies if b.present)
+        or any(j.velocity for j in world.joints)
+        or any(world.camera.velocity_m_s)
+        or any(world.camera.angular_velocity_rad_s)
+    )
+
+
+def _straight(views: list[CameraView]) -> tuple[list[CameraView], list[Warp] | None]:
+    """Return pinhole views of one size, and how each picture is warped; None when no lens bends it."""
+    cameras = [v.intrinsics for v in views]
+    if all(c.distortion == _STRAIGHT and c.model == "pinhole" for c in cameras):
+        return views, None
+    warps = [straightened(c) for c in cameras]
+    width, height = max(w.wide.width_px for w in warps), max(w.wide.height_px for w in warps)
+    warps = [w.grown(width, height) for w in warps]
+    return [replace(v, intrinsics=w.wide) for v, w in zip(views, warps, strict=True)], warps
