@@ -87,12 +87,12 @@ class Axis:
     Attributes:
         target: `bodies.@ROLE.field`, `joints.*.field`, `lamps.*.field` or a path; the first that the rig has is shown.
         needs: what else must be so for it to be seen; "{owner}" is the body, joint or lamp itself.
-        spread: how far through its distribution low and high are, of 1.
+        ends: which end of its range each element of a vector takes for "high", 1 or -1; 0 for the middle.
     """
 
     target: str
     needs: Mapping[str, Any] = field(default_factory=dict)
-    spread: tuple[float, float] = (0.02, 0.98)
+    ends: tuple[int, ...] = ()
 
     @property
     def key(self) -> str:
@@ -126,30 +126,36 @@ def _attributes(kind: type[Any]) -> dict[str, str]:
     return {name: " ".join(said.split()).rstrip(".") for name, said in entries}
 
 
-def _of(prefix: str, names: str, needs: Mapping[str, Any] | None = None) -> list[Axis]:
-    return [Axis(f"{prefix}.{name}", needs or {}) for name in names.split()]
+def _of(prefix: str, names: str, needs: Mapping[str, Any] | None = None, ends: tuple[int, ...] = ()) -> list[Axis]:
+    return [Axis(f"{prefix}.{name}", needs or {}, ends) for name in names.split()]
 
 
-_SHINE = {"light.specular": 0.8}
-_LIT = {"{owner}.present": True, "light.diffuse": 0.15, "light.ambient": 0.35}
-_TIME = {"shutter.exposure_s": 0.05}
-_MOVE = {"camera.velocity_m_s": (0.15, 0.0, 0.0), "camera.angular_velocity_rad_s": (0.0, 0.3, 0.6)}
+_SHINE = {"light.specular": 0.9}
+_LIT = {"{owner}.present": True, "light.elevation_rad": 0.12, "light.diffuse": 0.9, "light.ambient": 0.35}
 _SHADE = {"light.elevation_rad": 0.8, "light.diffuse": 0.6, "light.ambient": 0.4}
-_WELL = {"sensor.full_well_e": 3000.0}
+_TIME = {"shutter.exposure_s": 0.033}
+_MOVE = {"camera.velocity_m_s": (0.1, 0.0, 0.0), "camera.angular_velocity_rad_s": (0.0, 0.2, 0.4)}
+_ACROSS = (1, -1, 1)
 
 GROUPS: dict[str, list[Axis]] = {
     "looks": [
-        *_of("bodies.@object", "rgb texture"),
-        *_of("bodies.@object", "specular roughness metallic", _SHINE),
-        *_of("bodies.@object", "matte"),
+        *_of("bodies.@object", "rgb texture matte"),
         *_of("bodies.@surface", "rgb texture"),
         *_of("bodies.@robot", "rgb texture"),
+        *_of("bodies.@distractor", "specular roughness metallic", _SHINE),
     ],
     "objects and shape": [
-        *_of("bodies.@object", "position_m rpy_rad size_scale shape_scale present"),
+        *_of("bodies.@object", "position_m", None, _ACROSS),
+        *_of("bodies.@object", "rpy_rad size_scale"),
+        *_of("bodies.@object", "shape_scale", None, _ACROSS),
+        *_of("bodies.@object", "present"),
         *_of("joints.*", "position"),
     ],
-    "distractors": _of("bodies.@distractor", "present position_m rpy_rad size_scale shape_scale rgb texture"),
+    "distractors": [
+        *_of("bodies.@distractor", "present position_m rpy_rad size_scale"),
+        *_of("bodies.@distractor", "shape_scale", None, _ACROSS),
+        *_of("bodies.@distractor", "rgb texture"),
+    ],
     "lights": [
         *_of("light", "azimuth_rad elevation_rad rgb ambient diffuse specular shadow shadow_strength size_rad", _SHADE),
         *_of("lamps.*", "present position_m rgb strength radius_m shadow", _LIT),
@@ -159,20 +165,29 @@ GROUPS: dict[str, list[Axis]] = {
         *_of("lens", "aperture_m"),
         *_of("lens", "focus_m", {"lens.aperture_m": 0.005}),
         *_of("lens", "chromatic"),
-        *_of("shutter", "exposure_s readout_s", _MOVE),
+        *_of("shutter", "exposure_s", _MOVE),
+        *_of("shutter", "readout_s", {"camera.angular_velocity_rad_s": (0.0, 1.0, 0.0)}),
         *_of("camera", "velocity_m_s angular_velocity_rad_s", _TIME),
         *_of("bodies.@object", "velocity_m_s angular_velocity_rad_s", _TIME),
         *_of("joints.*", "velocity", _TIME),
     ],
     "sensor": [
-        *_of("sensor", "exposure_ev white_balance saturation hue_rad gamma contrast haze shading vignetting blur_px"),
-        *_of("sensor", "noise grain jpeg_quality channels auto_exposure auto_white_balance shoulder full_well_e"),
-        *_of("sensor", "read_noise_e", _WELL),
+        *_of("sensor", "exposure_ev"),
+        *_of("sensor", "white_balance", None, (-1, 0, 1)),
+        *_of("sensor", "saturation hue_rad gamma contrast haze shading vignetting blur_px noise grain jpeg_quality"),
+        *_of("sensor", "channels"),
+        *_of("sensor", "auto_exposure", {"light.ambient": 0.15, "light.diffuse": 0.15}),
+        *_of("sensor", "auto_white_balance", {"light.rgb": (1.5, 0.9, 0.4)}),
+        *_of("sensor", "shoulder", {"sensor.exposure_ev": 0.7}),
+        *_of("sensor", "full_well_e"),
+        *_of("sensor", "read_noise_e", {"sensor.full_well_e": 500.0}),
         *_of("sensor", "bayer"),
     ],
     "background": _of("background", "rgb texture"),
     "depth": _of("depth", "noise_m noise_per_m step_per_m edge_px lateral_px dropout near_m far_m"),
 }
+# How much closer the pictures of a group are cut out around the object.
+ZOOM = {"looks": 2.0, "distractors": 1.5, "lights": 1.6, "lens and shutter": 2.0, "depth": 1.8}
 
 
 def fields_of_world() -> set[str]:

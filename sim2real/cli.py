@@ -17,7 +17,7 @@ from calibration.errors import InputError
 # One line a command; kept here so that `sim2real --help` needs no parser and no config.
 COMMANDS = {
     "info": "print versions, machine, rigs, presets and data sets",
-    "preview": "draw a contact sheet of randomized worlds: what training sees",
+    "preview": "draw a sheet to look at: worlds with their labels, or the nominal world over photographs",
     "collect": "write a labelled data set of simulated frames: a folder as of photographs, COCO or BOP",
     "axes": "draw every axis of variation at its low end, nominal and at its high end",
     "pretrain": "pretrain a perception model on an endless stream of simulated frames",
@@ -132,7 +132,7 @@ def _info(config: Any) -> int:
 def _preview(config: Any) -> int:
     from sim2real.preview import preview
 
-    _print(f"contact sheet: {preview(config)}")
+    _print(f"sheet: {preview(config)}")
     return 0
 
 

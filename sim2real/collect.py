@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,9 +19,9 @@ from calibration.rig import Rig
 from calibration.rig_file import load_rig
 from calibration.world import WorldParams
 from envs.labels import label_frame
+from envs.rendering.choice import RendererName, make_renderer
 from envs.rendering.renderer import Images, Renderer
-from envs.rendering.tiny import TinyRenderer
-from envs.sensing import measure
+from envs.sensing import measure_through
 from sim2real.configs import CollectConfig
 from sim2real.datasets.bop import BopWriter
 from sim2real.datasets.coco import CocoWriter
@@ -45,8 +46,8 @@ _LARGEST_SIDE_PX = 8192
 def collect(config: CollectConfig) -> Path:
     """Write the data set and return its folder.
 
-    A frame's files and its line of the index are written before its world: a frame whose world is in worlds.jsonl is
-    complete. A finished data set is left as it is.
+    A frame's files are on the disk and its entry of the index is written before its world: a frame whose world is in
+    worlds.jsonl is complete. A finished data set is left as it is.
 
     Raises:
         InputError: bad rig, preset, size or number of frames, or a folder that is no unfinished collection.
@@ -70,17 +71,22 @@ def collect(config: CollectConfig) -> Path:
     entries = JsonLines(config.out / _ENTRIES)
     with (
         LedgerWriter(config.out / WORLDS, rig, spec, config.seed) as ledger,
-        _renderer(rig) as renderer,
+        _renderer(rig, config.renderer) as renderer,
         progress("collect", config.frames, "frames", done) as advance,
     ):
         for first in range(done, config.frames, _BATCH):
             numbers = range(first, min(first + _BATCH, config.frames))
             worlds = [writer.world(sampler.sample(config.seed, k)) for k in numbers]
             images = draw_images(renderer, worlds, camera)
+            added = []
             for k, (number, world) in enumerate(zip(numbers, worlds, strict=True)):
-                entries.append(writer.add(number, images.rgb[k], label_frame(rig, world, images, k)))
-                ledger.write(number, world)
+                added.append(writer.add(number, images.rgb[k], label_frame(rig, world, images, k)))
                 advance(number + 1)
+            # All files of these frames reach the disk before a line says that they are there.
+            os.sync()
+            for number, world, entry in zip(numbers, worlds, added, strict=True):
+                entries.append(entry)
+                ledger.write(number, world)
     writer.finish(entries)
     run.finish({"frames": config.frames, "format": config.format})
     (config.out / _ENTRIES).unlink()
@@ -88,9 +94,12 @@ def collect(config: CollectConfig) -> Path:
 
 
 def draw_images(renderer: Renderer, worlds: Sequence[WorldParams], camera: CameraIntrinsics) -> Images:
-    """Return pictures of worlds as their sensors deliver them."""
+    """Return pictures of worlds as lens and sensor deliver them; depth, segmentation and normals are the true ones."""
     images = renderer.render(worlds, camera)
-    rgb = [measure(picture, w.sensor, w.noise_seed) for picture, w in zip(images.rgb, worlds, strict=True)]
+    rgb = [
+        measure_through(picture, depth, view.intrinsics, w.lens, w.sensor, w.noise_seed)
+        for picture, depth, view, w in zip(images.rgb, images.depth_m, images.views, worlds, strict=True)
+    ]
     return replace(images, rgb=np.stack(rgb))
 
 
@@ -107,7 +116,7 @@ def draw_again(folder: Path, numbers: Sequence[int]) -> tuple[list[WorldParams],
         if number not in ledger.indices:
             raise InputError(f"frame must be one of the {len(ledger)} in {folder / WORLDS}, got {number}")
     worlds = [ledger.read(number) for number in numbers]
-    with _renderer(load_rig(settings.rig)) as renderer:
+    with _renderer(load_rig(settings.rig), settings.renderer) as renderer:
         return worlds, draw_images(renderer, worlds, camera)
 
 
@@ -129,8 +138,8 @@ def _writer(config: CollectConfig, rig: Rig, nominal: WorldParams) -> DatasetWri
 
 
 @contextmanager
-def _renderer(rig: Rig) -> Iterator[Renderer]:
-    renderer = TinyRenderer(rig)
+def _renderer(rig: Rig, name: RendererName) -> Iterator[Renderer]:
+    renderer = make_renderer(rig, name)
     try:
         yield renderer
     finally:

@@ -119,18 +119,26 @@ class TransferConfig:
 
 @dataclass(frozen=True)
 class PreviewConfig:
-    """Draw a contact sheet of randomized worlds: what training sees."""
+    """Draw a sheet to look at: worlds with their labels, or the nominal world against photographs."""
 
     rig: str
     """name of a shipped rig, or path of a rig's TOML file"""
     out: Path
     """PNG file to write"""
-    frames: int = 24
-    """pictures on the sheet; the first is the nominal world"""
+    against: Path | None = None
+    """folder with photographs and labels.csv: lay the nominal world, the object at its label, over each"""
+    camera: Literal["published", "aligned"] = "published"
+    """with --against: the rig's own camera, or aligned on the photographs; no label is read for it"""
+    frames: int | None = None
+    """worlds on the sheet, the first of them nominal (default 9), or photographs with --against (default 6)"""
     seed: int = 0
     """seed of the worlds"""
     randomization: str | None = None
     """preset name or TOML file; default: the rig's own choice"""
+    renderer: Literal["auto", "cpu", "gpu", "pybullet"] = "auto"
+    """what draws: a GPU when there is one (auto), cpu, gpu, or PyBullet's own renderer"""
+    size: tuple[int, int] | None = None
+    """width and height of drawn worlds (default: what the model sees) or of a photograph's tile (default: 480 wide)"""
     overwrite: bool = False
     """replace an existing file"""
 
@@ -155,6 +163,8 @@ class CollectConfig:
     """width and height of the pictures, pixels; default: what the model sees"""
     segmentation: Literal["rle", "polygons"] = "rle"
     """masks of COCO as run lengths, or as polygons where they have no hole"""
+    renderer: Literal["cpu", "gpu", "pybullet"] = "cpu"
+    """what draws: the rasteriser that runs everywhere, OpenGL, or PyBullet's own; each has pictures of its own"""
     resume: bool = False
     """go on with an interrupted collection"""
 

@@ -22,7 +22,7 @@ from envs.meshes.simplify import simplified
 from envs.meshes.texture_coordinates import with_texture_coordinates
 
 # To be raised with every change of what a prepared mesh looks like.
-RULE = 1
+RULE = 2
 
 _ARRAYS = {
     "positions_m": (np.float32, 3),
@@ -99,7 +99,9 @@ def _files_beside(path: Path, content: bytes) -> list[Path]:
     files = [path.parent / name for name in _found(rb"^\s*mtllib\s+(.+?)\s*$", content)]
     for material in [file for file in files if file.is_file()]:
         names = _found(rb"^\s*map_Kd\s.*?(\S+)\s*$", material.read_bytes())
-        files += [path.parent / name.replace("\\", "/") for name in names]
+        for name in names:
+            relative = name.replace("\\", "/")
+            files += [path.parent / relative, path.parent / relative.rpartition("/")[2]]
     return files
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,11 @@ def read_dae(path: Path) -> Corners:
     import collada  # type: ignore[import-untyped]
 
     try:
-        document = collada.Collada(str(path), ignore=[collada.common.DaeError])
-        pieces = [piece for geometry in _geometries(document) for piece in _triangles(geometry, path)]
+        with warnings.catch_warnings():
+            # pycollada builds its transforms as numpy's old matrix class.
+            warnings.simplefilter("ignore", PendingDeprecationWarning)
+            document = collada.Collada(str(path), ignore=[collada.common.DaeError])
+            pieces = [piece for geometry in _geometries(document) for piece in _triangles(geometry, path)]
     except (collada.common.DaeError, ValueError, KeyError, IndexError, TypeError, AttributeError, OSError) as error:
         raise InputError(f"a mesh must be a COLLADA file, got {path}: {' '.join(str(error).split())}") from None
     info = document.assetInfo

@@ -105,11 +105,15 @@ def read_mtl(path: Path) -> dict[str, Part]:
 
 
 def texture_beside(path: Path, name: str) -> str:
-    """Return "file:" and the absolute path of a picture named in a file, or "none" with a warning if it is missing."""
-    picture = (path.parent / name.replace("\\", "/")).resolve()
-    if picture.is_file():
-        return f"file:{picture}"
-    warnings.warn(f"no texture {picture}, named in {path}: drawn without", stacklevel=2)
+    """Return "file:" and the absolute path of a picture named in a file, or "none" with a warning if it is missing.
+
+    A path of another machine counts as the name of a picture beside the file.
+    """
+    relative = name.replace("\\", "/")
+    for picture in (path.parent / relative, path.parent / relative.rpartition("/")[2]):
+        if picture.is_file():
+            return f"file:{picture.resolve()}"
+    warnings.warn(f"no texture '{name}' beside {path}, which names it: drawn without", stacklevel=2)
     return "none"
 
 

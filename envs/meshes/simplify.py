@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.meshes.corners import Corners, face_normals, position_index, welded
+from envs.meshes.corners import Corners, face_normals, position_index, spread_points, welded
 from envs.meshes.distance import distances_to_surface
 from envs.meshes.fit import fitted
 from envs.meshes.mesh import Mesh, MeshLevels
@@ -13,10 +13,11 @@ from envs.meshes.mesh import Mesh, MeshLevels
 Int = NDArray[np.int64]
 
 # Errors aimed at, as shares of the diagonal of the bounding box.
-TARGETS = tuple(0.00035 * 2 ** (k / 2) for k in range(16))
+TARGETS = tuple(0.00035 * 2 ** (k / 2) for k in range(14))
 # A level is kept if it has at most this share of the triangles of the one before.
 _WORTHWHILE = 0.8
-_MEASURED_POINTS = 4000
+# Points of the full surface that the error is measured at, and those that the fit uses, at most.
+_SAMPLE, _FITTED = 12000, 5000
 
 
 def simplified(mesh: Mesh) -> MeshLevels:
@@ -28,8 +29,8 @@ def simplified(mesh: Mesh) -> MeshLevels:
     `fitted`. Normals are no seams: a corner of a coarse triangle takes, among the normals that the full mesh has at
     its place, the one nearest to its face.
 
-    The error of a level is the larger of what the library says and the distance of the full mesh's vertices, a sample
-    of at most 4000, to the level's surface.
+    The error of a level is the larger of what the library says and the largest distance to it from points of the full
+    mesh: up to 6000 vertices and 6000 points between them.
     """
     first, index, place = _wedges(mesh)
     points = np.ascontiguousarray(mesh.positions_m[first])
@@ -38,6 +39,7 @@ def simplified(mesh: Mesh) -> MeshLevels:
     low, high = points.min(axis=0), points.max(axis=0)
     size = float(np.linalg.norm(high.astype(np.float64) - low))
     sample = _sample(mesh)
+    fit_to = _some(sample, _FITTED)
     meshes, errors = [mesh], [0.0]
     for target in TARGETS:
         triangles, error = _collapsed(indices, points, target * size)
@@ -46,14 +48,15 @@ def simplified(mesh: Mesh) -> MeshLevels:
         used, corner = np.unique(place[first[triangles]], return_index=True)
         vertices = points[triangles.ravel()[corner]].astype(np.float64)
         at = np.searchsorted(used, place[first[triangles]])
-        measured = float(distances_to_surface(sample, vertices[at], error).max())
         # In the precision that vertices are kept in, so that the error is that of what is kept.
-        moved = fitted(vertices, at, sample, 3 * error).astype(np.float32).astype(np.float64)
-        after = float(distances_to_surface(sample, moved[at], error).max())
-        if after > measured:
-            moved, after = vertices, measured
+        moved = fitted(vertices, at, fit_to, 3 * error).astype(np.float32).astype(np.float64)
+        measured = float(distances_to_surface(sample, moved[at], error).max())
+        if measured > 2 * error:
+            unmoved = float(distances_to_surface(sample, vertices[at], error).max())
+            if unmoved < measured:
+                moved, measured = vertices, unmoved
         meshes.append(_level(mesh, first[triangles], part[triangles[:, 0]], place, moved[at]))
-        errors.append(max(error, after, errors[-1]))
+        errors.append(max(error, measured, errors[-1]))
     return MeshLevels(tuple(meshes), tuple(errors))
 
 
@@ -121,8 +124,17 @@ def _level(mesh: Mesh, vertices: Int, part: Int, place: Int, corners: NDArray[np
 
 
 def _sample(mesh: Mesh) -> NDArray[np.float64]:
-    """Return places of vertices (N, 3) to measure at: all, or evenly many of them."""
-    used = np.unique(mesh.positions_m[np.unique(mesh.triangles)], axis=0).astype(np.float64)
-    if len(used) <= _MEASURED_POINTS:
-        return used
-    return np.asarray(used[np.linspace(0, len(used) - 1, _MEASURED_POINTS).astype(np.int64)])
+    """Return points of the surface (N, 3): its vertices and points spread over it; at most 12000."""
+    corners = mesh.positions_m.astype(np.float64)[mesh.triangles]
+    vertices = np.unique(corners.reshape(-1, 3), axis=0)
+    _, areas = face_normals(corners)
+    triangle, weights = spread_points(areas, _SAMPLE // 3)
+    between = np.einsum("nk,nki->ni", weights, corners[triangle])
+    return np.concatenate([_some(vertices, _SAMPLE // 2), _some(between, _SAMPLE // 2)])
+
+
+def _some(points: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Return the points (N, 3), or this many of them, evenly picked."""
+    if len(points) <= count:
+        return points
+    return np.asarray(points[np.linspace(0, len(points) - 1, count).astype(np.int64)])

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.camera import CameraIntrinsics
 from calibration.frame_batch import FrameBatch
 from calibration.kinematics import urdf_path
 from calibration.rig import Rig
@@ -18,10 +16,10 @@ from calibration.world import WorldParams
 from envs.meshes.mesh import MeshLevels
 from envs.meshes.primitives import box, cylinder, sphere
 from envs.meshes.urdf import urdf_visuals
-from envs.rendering.scene_arrays import FLAT, PICTURE, SKY, SceneArrays, pack_geometry
+from envs.rendering.look_arrays import background_arrays, camera_arrays, light_arrays
+from envs.rendering.scene_arrays import SceneArrays, pack_geometry
 from envs.rendering.texture_pool import TexturePool
 from envs.scene_shapes import body_shape
-from envs.textures import sky_colours, texture_picture
 
 _UNIT: dict[str, MeshLevels] = {"box": box((1.0, 1.0, 1.0)), "sphere": sphere(1.0), "cylinder": cylinder(1.0, 1.0)}
 
@@ -86,10 +84,6 @@ class RigArrays:
             geometry=self._geometry,
             textures=self._pool.arrays(),
             camera=camera,
-            focal_px=np.array(
-                [(i.fx_px, i.fy_px, i.cx_px, i.cy_px) for i in (v.intrinsics for v in views)], np.float32
-            ).reshape(-1, 4),
-            camera_from_world=_camera_from_world(views),
             shape=np.broadcast_to(self._shape, (count, len(self._shape))),
             present=per_body("present", np.bool_)[:, whole],
             world_from_instance=scaled[:, :, :3].astype(np.float32),
@@ -97,8 +91,9 @@ class RigArrays:
             rgb=per_body("rgb", np.float32, 3)[:, whole],
             texture=numbers[:, whole],
             material=material[:, whole].astype(np.float32),
-            **_lights(worlds),
-            **_backgrounds(worlds, camera),
+            **camera_arrays(views),
+            **light_arrays([w.light for w in worlds], [w.lamps for w in worlds]),
+            **background_arrays([w.background for w in worlds], camera),
         )
 
     def _table(self, world: WorldParams) -> None:
@@ -132,66 +127,3 @@ def _exponent(roughness: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return Blinn-Phong exponents: 2 / a^2 - 2 with a the square of the roughness (Karis 2013)."""
     squared = np.clip(roughness, 0.08, 1.0) ** 2
     return np.maximum(2.0 / squared**2 - 2.0, 1.0).astype(np.float32)
-
-
-def _camera_from_world(views: Sequence[CameraView]) -> NDArray[np.float32]:
-    matrices = np.array([v.world_from_camera.matrix() for v in views]).reshape(-1, 4, 4)
-    turn = matrices[:, :3, :3].transpose(0, 2, 1)
-    shift = -turn @ matrices[:, :3, 3:]
-    return np.concatenate([turn, shift], axis=2).astype(np.float32)
-
-
-def _lights(worlds: Sequence[WorldParams]) -> dict[str, Any]:
-    main = np.array(
-        [
-            (w.light.azimuth_rad, w.light.elevation_rad, w.light.ambient, w.light.diffuse, w.light.specular)
-            for w in worlds
-        ],
-        np.float64,
-    ).reshape(-1, 5)
-    azimuth, elevation, ambient, diffuse, specular = main.T
-    rgb = np.array([w.light.rgb for w in worlds], np.float64).reshape(-1, 3)
-    flat = np.cos(elevation)
-    towards = np.column_stack(
-        [flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(elevation), np.zeros(len(worlds))]
-    )
-    shadow = np.array(
-        [(w.light.shadow_strength * w.light.shadow, w.light.size_rad) for w in worlds], np.float64
-    ).reshape(-1, 2)
-    light, spread = [towards], [shadow]
-    strong, mirror = [diffuse[:, None] * rgb], [specular[:, None] * rgb]
-    for k in range(max((len(w.lamps) for w in worlds), default=0)):
-        lamps = [w.lamps[k] for w in worlds]
-        light.append(np.array([(*lamp.position_m, 1.0) for lamp in lamps]))
-        power = np.array([np.array(lamp.rgb) * (lamp.strength * lamp.present) for lamp in lamps])
-        strong.append(power * diffuse[:, None])
-        mirror.append(power * specular[:, None])
-        taken = [w.light.shadow_strength * lamp.shadow for w, lamp in zip(worlds, lamps, strict=True)]
-        spread.append(np.column_stack([taken, [lamp.radius_m for lamp in lamps]]))
-    return {
-        "ambient": np.repeat(ambient[:, None], 3, axis=1).astype(np.float32),
-        "light": np.stack(light, axis=1).astype(np.float32),
-        "light_diffuse": np.stack(strong, axis=1).astype(np.float32),
-        "light_specular": np.stack(mirror, axis=1).astype(np.float32),
-        "light_shadow": np.stack(spread, axis=1).astype(np.float32),
-    }
-
-
-def _backgrounds(worlds: Sequence[WorldParams], camera: CameraIntrinsics) -> dict[str, Any]:
-    names = [w.background.texture for w in worlds]
-    kinds = [FLAT if n == "none" else SKY if n.startswith("sky:") else PICTURE for n in names]
-    shown = sorted({n for n, k in zip(names, kinds, strict=True) if k == PICTURE})
-    size = (camera.width_px, camera.height_px)
-    pictures = [cv2.resize(texture_picture(n), size, interpolation=cv2.INTER_LINEAR) for n in shown]
-    none = np.zeros((4, 3), np.float32)
-    return {
-        "background_kind": np.array(kinds, np.int32),
-        "background_rgb": np.array([w.background.rgb for w in worlds], np.float32).reshape(-1, 3),
-        "background_picture": np.array(
-            [shown.index(n) if k == PICTURE else 0 for n, k in zip(names, kinds, strict=True)], np.int32
-        ),
-        "background_sky": np.array(
-            [sky_colours(n) if k == SKY else none for n, k in zip(names, kinds, strict=True)], np.float32
-        ).reshape(-1, 4, 3),
-        "pictures": np.array(pictures, np.uint8).reshape(-1, camera.height_px, camera.width_px, 3),
-    }

@@ -12,17 +12,30 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.records import write_bytes, write_text
+from calibration.records import write_text
 
 
 def write_picture(path: Path, rgb: NDArray[np.uint8]) -> None:
     """Write a picture (H, W, 3) as PNG, whole or not at all."""
-    write_bytes(path, cv2.imencode(".png", np.ascontiguousarray(rgb[..., ::-1]))[1].tobytes())
+    _write(path, cv2.imencode(".png", np.ascontiguousarray(rgb[..., ::-1]))[1].tobytes())
 
 
 def write_plane(path: Path, plane: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
     """Write one plane (H, W) of 8 or 16 bits as PNG, whole or not at all."""
-    write_bytes(path, cv2.imencode(".png", plane)[1].tobytes())
+    _write(path, cv2.imencode(".png", plane)[1].tobytes())
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees all of it or none; it reaches the disk with the next `os.sync`.
+
+    Waiting for the disk at each of a frame's files would take longer than to draw it.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:

@@ -153,7 +153,7 @@ class Drawn:
 
     def __init__(self, name: str) -> None:
         rig = wide_rig(name)
-        self.frames = SimulatedFrames(rig, RandomizationSpec("none", ()), 0, rig.input_camera())
+        self.frames = SimulatedFrames(rig, RandomizationSpec("none", ()), 0, rig.input_camera(), depth=True)
         self.start = start(name)
         self._before: dict[str, Batch] = {}
 

@@ -112,6 +112,18 @@ def test_no_two_channels_share_draws(name: str) -> None:
     assert r.max() < 6 / np.sqrt(count), f"{names[a]} and {names[b]} correlate by {r.max():.2f}"
 
 
+@pytest.mark.parametrize("name", rig_names())
+def test_a_frame_does_not_depend_on_its_batch(name: str) -> None:
+    rig = load_rig(name)
+    frames = SimulatedFrames(rig, rig_spec(rig, load_preset("everything")), 11, depth=True)
+    batch = frames.draw(range(6))
+    for k in range(6):
+        alone = frames.draw([k])
+        for field in ("rgb", "keypoints_px", "visible", "points_m", "depth_m"):
+            np.testing.assert_array_equal(getattr(alone, field)[0], getattr(batch, field)[k], err_msg=field)
+    frames.close()
+
+
 def test_another_process_draws_the_same(tmp_path: Path, run_python: Callable[..., str]) -> None:
     rig = load_rig("cube_on_table")
     frames = SimulatedFrames(rig, rig_spec(rig, load_preset("everything")), 11)

@@ -7,7 +7,6 @@ inside, their sum is the inverse depth, and each over the sum is the perspective
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,20 @@ _WIDE = 12
 
 # Columns of a triangle's record: three planes (x, y, constant), and the pixel at which the constant holds.
 RECORD = 11
+
+
+@inlined
+def below(value: Any) -> Any:
+    """Return the largest whole number that is not above a value between -2^31 and 2^31."""
+    whole = np.int32(value)
+    return np.int64(whole) - np.int64(np.float32(whole) > value)
+
+
+@inlined
+def above(value: Any) -> Any:
+    """Return the smallest whole number that is not below a value between -2^31 and 2^31."""
+    whole = np.int32(value)
+    return np.int64(whole) + np.int64(np.float32(whole) < value)
 
 
 @inlined
@@ -151,11 +164,11 @@ def _narrow(slope: Any, value: Any, ox: Any, left: int, right: int) -> Any:
     if slope > ZERO:
         start = ox - value / slope
         if start > np.float32(left):
-            left = int(min(math.ceil(start), right + 1))
+            left = min(above(min(start, np.float32(right + 1))), right + 1)
     elif slope < ZERO:
         end = ox - value / slope
         if end < np.float32(right):
-            right = int(max(math.floor(end), left - 1))
+            right = max(below(max(end, np.float32(left - 1))), left - 1)
     elif value < ZERO:
         right = left - 1
     return left, right

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from envs.rendering.cpu.raster import RECORD
+from envs.rendering.cpu.surface import LANE_NUMBERS, LANE_VALUES, SURFACE_NUMBERS, SURFACE_VALUES
 from envs.rendering.cpu.tables import Pictures, Scratch, Shapes, Views
 from envs.rendering.cpu.view import draw_views
 from envs.rendering.drawing import Drawing
@@ -100,6 +101,7 @@ class CpuRasterizer:
             scene.light.shape[1],
             size,
             int(vertices.max(initial=1)),
+            scene.camera.width_px,
         )
         held: tuple[tuple[int, ...], Scratch] | None = getattr(self._own, "held", None)
         if held is None or any(a < b for a, b in zip(held[0], need, strict=True)):
@@ -116,7 +118,9 @@ def map_size(width_px: int, height_px: int) -> int:
     return int(min(512, max(96, 32 * -(-longest * 5 // 4 // 32))))
 
 
-def _new_scratch(v: int, t: int, instances: int, samples: int, lights: int, size: int, largest: int) -> Scratch:
+def _new_scratch(
+    v: int, t: int, instances: int, samples: int, lights: int, size: int, largest: int, width: int
+) -> Scratch:
     return Scratch(
         corner=np.empty((v, 3), np.float32),
         normal=np.empty((v, 3), np.float32),
@@ -142,6 +146,11 @@ def _new_scratch(v: int, t: int, instances: int, samples: int, lights: int, size
         cast=np.empty(4, np.float32),
         matrix=np.empty((4, 4), np.float32),
         ids=np.empty(16, np.int32),
+        surface=np.empty(SURFACE_VALUES, np.float32),
+        surface_number=np.empty(SURFACE_NUMBERS, np.int64),
+        lanes=np.zeros(LANE_VALUES, np.float32),
+        lane_numbers=np.zeros(LANE_NUMBERS, np.int64),
+        row=np.empty((6, width), np.float32),
     )
 
 

@@ -1,8 +1,8 @@
 """Shadow maps: what each light sees first, and how much of it reaches a point.
 
-Maps are fitted to the surfaces that the view shows and that casters can shade (sample distribution shadow maps, Lauritzen
-et al. 2011). A soft edge is found by looking for what blocks the light around a point (percentage-closer soft shadows,
-Fernando 2005).
+Maps are fitted to the surfaces that the view shows and that casters can shade (sample distribution shadow maps,
+Lauritzen et al. 2011). A soft edge is found by looking for what blocks the light around a point (percentage-closer
+soft shadows, Fernando 2005).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from envs.rendering.cpu.compiled import inlined, kernel
-from envs.rendering.cpu.raster import ONE, OVERLAP, SMALLEST_AREA, ZERO, fill_depth
+from envs.rendering.cpu.raster import HALF, ONE, OVERLAP, SMALLEST_AREA, ZERO, above, below, fill_depth
 from envs.rendering.cpu.transform import level_for_shadow
 
 # Kinds of map.
@@ -23,11 +23,16 @@ _LARGEST_CASTER_M = np.float32(3.0)
 _NEAR_LAMP_M = np.float32(0.02)
 _FAR = np.float32(1e30)
 _EMPTY = np.float32(-1e30)
+# Tangent of the largest angle to its middle that a lamp's map holds.
+_WIDE = np.float32(3.0)
+_WIDEST, _SIXTEENTH, _THREE_QUARTERS = np.float32(12.0), np.float32(1.0 / 16.0), np.float32(0.75)
 
 
 @kernel
 def fit(views: Any, shapes: Any, scratch: Any, n: int, light: int, count: int, size: int) -> int:
-    """Write shadow_from_camera (4, 4) of a light: texel x and y, nearness, and what they are divided by; return its kind.
+    """Write shadow_from_camera (4, 4) of a light, and return its kind.
+
+    The rows give texel x and y, nearness, and what the three are divided by.
 
     Args:
         views: the views.
@@ -66,7 +71,7 @@ def fit(views: Any, shapes: Any, scratch: Any, n: int, light: int, count: int, s
     x0, y0 = max(seen[0], cast[0]), max(seen[1], cast[1])
     x1, y1 = min(seen[2], cast[2]), min(seen[3], cast[3])
     if central:
-        x0, y0, x1, y1 = max(x0, -ONE * 3), max(y0, -ONE * 3), min(x1, ONE * 3), min(y1, ONE * 3)
+        x0, y0, x1, y1 = max(x0, -_WIDE), max(y0, -_WIDE), min(x1, _WIDE), min(y1, _WIDE)
     if x0 >= x1 or y0 >= y1:
         return NONE
     # Two texels of margin on each side.
@@ -194,8 +199,8 @@ def draw_casters(views: Any, shapes: Any, scratch: Any, n: int, light: int, size
                 continue
             low_x, high_x = min(x0, min(x1, x2)), max(x0, max(x1, x2))
             low_y, high_y = min(y0, min(y1, y2)), max(y0, max(y1, y2))
-            ax, bx = int(math.ceil(max(low_x - OVERLAP, ZERO))), int(math.floor(min(high_x + OVERLAP, last)))
-            ay, by = int(math.ceil(max(low_y - OVERLAP, ZERO))), int(math.floor(min(high_y + OVERLAP, last)))
+            ax, bx = above(max(low_x - OVERLAP, ZERO)), below(min(high_x + OVERLAP, last))
+            ay, by = above(max(low_y - OVERLAP, ZERO)), below(min(high_y + OVERLAP, last))
             if ax > bx or ay > by:
                 continue
             w0, w1, w2 = corner[i0, 2], corner[i1, 2], corner[i2, 2]
@@ -294,12 +299,12 @@ def _soft(
     edge: Any,
 ) -> Any:
     """Return the lit share under a source of some size: the farther the blocker, the wider the edge."""
-    reach = spread * (np.float32(0.5) if not central else np.float32(0.5) / max(depth, _NEAR_LAMP_M))
-    search = min(max(reach / texel, ONE), np.float32(12.0))
+    reach = spread * HALF / depth if central else spread * HALF
+    search = min(max(reach / texel, ONE), _WIDEST)
     found, gap = ZERO, ZERO
     for k in range(16):
-        du, dv = search * (np.float32(k % 4) - np.float32(1.5)) / 2, search * (np.float32(k // 4) - np.float32(1.5)) / 2
-        su, sv = min(max(u + du, ONE), edge), min(max(v + dv, ONE), edge)
+        su = min(max(u + search * _tap(k % 4), ONE), edge)
+        sv = min(max(v + search * _tap(k // 4), ONE), edge)
         blocker = maps[light, int(sv) * size + int(su)]
         if blocker > near:
             found += ONE
@@ -308,10 +313,16 @@ def _soft(
         return ONE
     gap /= found
     radius = spread * gap / max(depth - gap, _NEAR_LAMP_M) if central else spread * gap
-    radius = min(max(radius / texel, ONE), np.float32(12.0))
+    radius = min(max(radius / texel, ONE), _WIDEST)
     total = ZERO
     for k in range(16):
-        du, dv = radius * (np.float32(k % 4) - np.float32(1.5)) / 2, radius * (np.float32(k // 4) - np.float32(1.5)) / 2
-        su, sv = min(max(u + du, ONE), edge - ONE), min(max(v + dv, ONE), edge - ONE)
+        su = min(max(u + radius * _tap(k % 4), ONE), edge - ONE)
+        sv = min(max(v + radius * _tap(k // 4), ONE), edge - ONE)
         total += _bilinear(maps, light, size, su, sv, near)
-    return total / np.float32(16.0)
+    return total * _SIXTEENTH
+
+
+@inlined
+def _tap(k: int) -> Any:
+    """Return the place of tap k of four, evenly between -0.75 and 0.75."""
+    return np.float32(k) * HALF - _THREE_QUARTERS

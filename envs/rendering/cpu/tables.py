@@ -97,3 +97,8 @@ class Scratch(NamedTuple):
     cast: Array
     matrix: Array
     ids: Array
+    surface: Array
+    surface_number: Array
+    lanes: Array
+    lane_numbers: Array
+    row: Array

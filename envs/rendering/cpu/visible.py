@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from envs.rendering.cpu.compiled import kernel
-from envs.rendering.cpu.raster import ONE, OVERLAP, SMALLEST_AREA, ZERO, fill, planes_across_near, planes_in_front
+from envs.rendering.cpu.raster import (
+    ONE,
+    OVERLAP,
+    SMALLEST_AREA,
+    ZERO,
+    above,
+    below,
+    fill,
+    planes_across_near,
+    planes_in_front,
+)
 
 
 @kernel
@@ -34,10 +43,10 @@ def draw_instance(
                 continue
             low_x, high_x = min(x0, min(x1, x2)), max(x0, max(x1, x2))
             low_y, high_y = min(y0, min(y1, y2)), max(y0, max(y1, y2))
-            ax = int(math.ceil(max(low_x - OVERLAP, ZERO)))
-            bx = int(math.floor(min(high_x + OVERLAP, np.float32(last_x))))
-            ay = int(math.ceil(max(low_y - OVERLAP, ZERO)))
-            by = int(math.floor(min(high_y + OVERLAP, np.float32(last_y))))
+            ax = above(max(low_x - OVERLAP, ZERO))
+            bx = below(min(high_x + OVERLAP, np.float32(last_x)))
+            ay = above(max(low_y - OVERLAP, ZERO))
+            by = below(min(high_y + OVERLAP, np.float32(last_y)))
             if ax > bx or ay > by:
                 continue
             planes_in_front(scratch.record, drawn, x0, y0, w0, x1, y1, w1, x2, y2, w2, np.float32(ax), np.float32(ay))

@@ -63,8 +63,8 @@ def test_the_whole_box_is_around_the_silhouette(
     assert mask.sum() > 250
     rows, columns = np.nonzero(mask)
     around = np.array([columns.min(), rows.min(), columns.max(), rows.max()]) - (80, 60, 80, 60)
-    # The box ends where the body does, the mask at the last pixel's centre within it.
-    np.testing.assert_allclose(amodal_box(shape, matrix, camera), around, atol=1.1)
+    # The box ends where the body does, the mask at the last pixel's centre within it, farther off at a corner.
+    np.testing.assert_allclose(amodal_box(shape, matrix, camera), around, atol=1.5)
     column, row = camera.project(matrix[None, :3, 3])[0].astype(int).tolist()
     assert mask[row + 60, column + 80]
 

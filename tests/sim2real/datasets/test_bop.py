@@ -1,6 +1,5 @@
 """The rules of the BOP toolkit's docs/bop_datasets_format.md and of its scripts/calc_gt_info.py."""
 
-import itertools
 import json
 import re
 from pathlib import Path
@@ -11,6 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from calibration.kinematics import frame_matrices
+from calibration.rig import Rig
 from calibration.rig_file import load_rig
 from envs.labels.outlines import Shape
 from sim2real.collect import collect, draw_again
@@ -109,19 +110,25 @@ def rigid(numbers: list[float]) -> NDArray[np.float64]:
     return rotation
 
 
-def test_a_cube_is_where_the_world_has_it(folder: Path) -> None:
-    if "cube_on_table" not in (folder / "config.json").read_text():
-        pytest.skip("a test of the cube")
+def rig_of(folder: Path) -> Rig:
+    return load_rig(read(folder / "config.json")["rig"])
+
+
+def test_objects_are_where_the_world_has_them(folder: Path) -> None:
     worlds, _ = draw_again(folder, range(PER_SCENE))
     scene = scenes(folder)[0]
     cameras, poses = read(scene / "scene_camera.json"), read(scene / "scene_gt.json")
     for k, world in enumerate(worlds):
-        index = [b.name for b in world.bodies].index("cube")
-        for pose in (p for p in poses[str(k)] if p["obj_id"] == index + 1):
+        frames = frame_matrices(rig_of(folder), world)
+        assert len(poses[str(k)]) >= 3
+        for pose in poses[str(k)]:
             camera = cameras[str(k)]
             world_from_camera = np.reshape(camera["cam_R_w2c"], (3, 3)).T
             place = world_from_camera @ (np.array(pose["cam_t_m2c"]) - camera["cam_t_w2c"])
-            np.testing.assert_allclose(place / 1000, world.bodies[index].position_m, atol=1e-9)
+            expected = frames[world.bodies[pose["obj_id"] - 1].name]
+            np.testing.assert_allclose(place / 1000, expected[:3, 3], atol=1e-9)
+            turn = world_from_camera @ np.reshape(pose["cam_R_m2c"], (3, 3))
+            np.testing.assert_allclose(turn, expected[:3, :3], atol=1e-9)
 
 
 def test_masks_boxes_and_counts_agree(folder: Path) -> None:
@@ -151,8 +158,15 @@ def test_masks_boxes_and_counts_agree(folder: Path) -> None:
                 rows, columns = np.nonzero(whole)
                 x, y, w, h = info["bbox_obj"]
                 height, width = whole.shape
-                assert (max(x, 0), max(y, 0)) == (columns.min(), rows.min())
-                assert (min(x + w, width - 1), min(y + h, height - 1)) == (columns.max(), rows.max())
+                inside = (int(columns.min()), int(rows.min()), int(columns.max()), int(rows.max()))
+                if x >= 0 and y >= 0 and x + w < width and y + h < height:
+                    assert info["px_count_all"] == (whole > 0).sum()
+                    assert inside == (x, y, x + w, y + h)
+                else:
+                    assert inside[0] >= x
+                    assert inside[1] >= y
+                    assert inside[2] <= x + w
+                    assert inside[3] <= y + h
 
 
 def test_model_points_fall_into_the_box_of_the_mask(folder: Path) -> None:
@@ -173,8 +187,12 @@ def test_model_points_fall_into_the_box_of_the_mask(folder: Path) -> None:
                     continue
                 pixels = in_camera @ k.T
                 pixels = pixels[:, :2] / pixels[:, 2:]
-                np.testing.assert_allclose(pixels.min(axis=0), [x, y], atol=1.3)
-                np.testing.assert_allclose(pixels.max(axis=0), [x + w, y + h], atol=1.3)
+                # A sharp corner may reach two pixels beyond the last pixel whose centre it covers.
+                beyond = np.array([[x, y] - pixels.min(axis=0), pixels.max(axis=0) - [x + w, y + h]])
+                assert beyond.min() > -0.6
+                assert beyond.max() < 2.5
+                if info["px_count_all"] > 400:
+                    assert beyond.mean() < 1.0
                 checked += 1
     assert checked > 10
 
@@ -194,7 +212,7 @@ def test_depth_is_in_millimetres(folder: Path) -> None:
 
 
 def test_models_have_their_sizes(folder: Path) -> None:
-    rig = load_rig("cube_on_table" if "cube_on_table" in (folder / "config.json").read_text() else "psm_tool")
+    rig = rig_of(folder)
     infos = read(folder / "models" / "models_info.json")
     for index, body in enumerate(rig.bodies):
         info = infos[str(index + 1)]
@@ -231,7 +249,7 @@ def test_symmetries_keep_the_shape(shape: Shape, discrete: int, continuous: int,
     assert len(info.get("symmetries_continuous", [])) == continuous
     write_models(tmp_path / "models", {1: shape})
     points = model_points(tmp_path, 1) / 1000
-    for numbers, _ in itertools.product(info.get("symmetries_discrete", []), range(1)):
+    for numbers in info.get("symmetries_discrete", []):
         turned = points @ np.reshape(numbers, (4, 4))[:3, :3].T
         assert np.linalg.det(np.reshape(numbers, (4, 4))) == pytest.approx(1)
         nearest = np.linalg.norm(turned[:: len(points) // 20 + 1, None] - points[None], axis=-1).min(axis=1)

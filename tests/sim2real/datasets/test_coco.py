@@ -108,10 +108,10 @@ def labelled(text: str, **values: object) -> tuple[CocoWriter, FrameLabels, np.n
 
 @pytest.mark.parametrize(
     ("screen_y", "expected"),
-    [(9.0, [159.5, 119.5, 2]), (0.43, [159.5, 119.5, 1])],
+    [(9.0, [159.5, 119.5, 2]), (0.4834, [159.5, 119.5, 1])],
 )
 def test_a_covered_keypoint_is_flagged(screen_y: float, expected: list[float], small_rig: str, tmp_path: Path) -> None:
-    # The screen's edge at y = -0.07 hides the middle of the box and leaves its right side.
+    # A screen that ends 1.7 cm to the right of the middle hides it and leaves the right side of the box.
     writer, labels, rgb = labelled(small_rig, bodies__screen__position_m=(-1.0, screen_y, 0.5))
     writer = CocoWriter(tmp_path, writer._rig, nominal_world(writer._rig))
     writer.prepare(labels.view.intrinsics)

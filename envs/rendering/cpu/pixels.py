@@ -1,0 +1,179 @@
+"""From which triangle is seen at each sample to pictures, depth, segments and normals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from envs.rendering.cpu.background import background
+from envs.rendering.cpu.compiled import inlined, kernel
+from envs.rendering.cpu.raster import HALF, ONE, ZERO
+from envs.rendering.cpu.shading import drop_block, shade_block
+from envs.rendering.cpu.surface import BLOCK, DEPTH, MATTE, NX, NY, NZ, SEGMENT, add_one, add_run, gather
+
+_FULL = np.float32(255.0)
+_INFINITY = np.float32(np.inf)
+# In a pixel's list of triangles: one that was counted already.
+_DONE = -2
+# Pixels in a row of one triangle from which on they are written together.
+_RUN = 4
+
+
+@kernel
+def shade_view(
+    shapes: Any, views: Any, scratch: Any, out: Any, n: int, side: int, ifx: Any, ify: Any, cx: Any, cy: Any, size: int
+) -> None:
+    """Write view n; a pixel has `side` * `side` samples."""
+    height, width = out.rgb.shape[1], out.rgb.shape[2]
+    many = np.float32(side)
+    normal = out.normal.shape[0] > 0
+    for y in range(height):
+        # The pixel's middle, in samples.
+        py = (np.float32(y) + HALF) * many - HALF
+        samples = scratch.owner[y * side * width * side : (y + 1) * side * width * side]
+        depth, segment = out.depth_m[n, y], out.segment[n, y]
+        count, gathered, x = 0, -1, 0
+        scratch.row[:3] = ZERO
+        while x < width:
+            px = (np.float32(x) + HALF) * many - HALF
+            number, stop = _run(samples, x, width, side)
+            if number == _DONE:
+                back_r, back_g, back_b = background(views, n, x, y, px, py, ifx, ify, cx, cy)
+                _start(scratch, x, back_r, back_g, back_b, ZERO)
+                count = _mixed(shapes, views, scratch, out, n, x, y, side, ifx, ify, cx, cy, count, normal)
+                gathered, stop = -1, x + 1
+            elif number < 0:
+                for k in range(x, stop):
+                    px = (np.float32(k) + HALF) * many - HALF
+                    back_r, back_g, back_b = background(views, n, k, y, px, py, ifx, ify, cx, cy)
+                    _start(scratch, k, back_r, back_g, back_b, ONE)
+                    depth[k], segment[k] = _INFINITY, -1
+                    if normal:
+                        _write_normal(out, n, y, k, ZERO, ZERO, ZERO)
+            else:
+                if number != gathered:
+                    gather(shapes, views, scratch, n, number, many)
+                    gathered = number
+                if stop - x >= _RUN:
+                    add_run(scratch, count, x, px, py, many, ifx, ify, cx, cy)
+                else:
+                    for k in range(x, stop):
+                        px = (np.float32(k) + HALF) * many - HALF
+                        add_one(scratch, count + k - x, k, px, py, ONE, ifx, ify, cx, cy)
+                if scratch.surface[MATTE] > ZERO:
+                    for k in range(x, stop):
+                        px = (np.float32(k) + HALF) * many - HALF
+                        back_r, back_g, back_b = background(views, n, k, y, px, py, ifx, ify, cx, cy)
+                        _start(scratch, k, back_r, back_g, back_b, ZERO)
+                _write_run(scratch, depth, segment, x, stop, count)
+                if normal:
+                    for k in range(x, stop):
+                        lane, f = count + k - x, scratch.lanes
+                        _write_normal(out, n, y, k, f[NX + lane], f[NY + lane], f[NZ + lane])
+                count += stop - x
+            x = stop
+            if count >= BLOCK:
+                shade_block(shapes, views, scratch, n, BLOCK, size)
+                drop_block(scratch)
+                count -= BLOCK
+        if count > 0:
+            shade_block(shapes, views, scratch, n, count, size)
+        _write_row(scratch.row, out, n, y, width)
+
+
+@inlined
+def _run(samples: Any, x: int, width: int, side: int) -> Any:
+    """Return the triangle that fills pixel x, and the first pixel, at most BLOCK on, that it does not fill.
+
+    A pixel with several triangles gives _DONE, and the pixel after it. `samples` are those of the row of pixels.
+    """
+    number, last = samples[x * side], min(width, x + BLOCK)
+    for stop in range(x, last):
+        for sy in range(side):
+            at = (sy * width + stop) * side
+            for sx in range(side):
+                if samples[at + sx] != number:
+                    return (number, stop) if stop > x else (np.int32(_DONE), x + 1)
+    return number, last
+
+
+@inlined
+def _start(scratch: Any, x: int, r: Any, g: Any, b: Any, weight: Any) -> None:
+    """Set what a pixel of the row adds up from, and keep its background."""
+    row = scratch.row
+    row[0, x], row[1, x], row[2, x] = weight * min(r, ONE), weight * min(g, ONE), weight * min(b, ONE)
+    row[3, x], row[4, x], row[5, x] = r, g, b
+
+
+@inlined
+def _write_run(scratch: Any, depth: Any, segment: Any, x: int, stop: int, count: int) -> None:
+    """Write depth and segment of a run whose fragments begin at lane `count`."""
+    number, lanes = np.int16(scratch.surface_number[SEGMENT]), scratch.lanes[DEPTH + count :]
+    depth, segment = depth[x:stop], segment[x:stop]
+    for k in range(len(depth)):
+        depth[k] = lanes[k]
+    for k in range(len(segment)):
+        segment[k] = number
+
+
+@inlined
+def _mixed(
+    shapes: Any, views: Any, scratch: Any, out: Any, n: int, x: int, y: int, side: int, ifx: Any, ify: Any, cx: Any,
+    cy: Any, count: int, normal: bool,
+) -> int:  # fmt: skip
+    """Add the fragments of a pixel with several triangles; return how many are waiting to be shaded.
+
+    Each triangle is shaded once, in the middle of its samples, and weighs as much as it covers. Depth, segment and
+    normal are those of the one that covers most.
+    """
+    many = np.float32(side)
+    share = ONE / (many * many)
+    wide = out.rgb.shape[2] * side
+    f, row, ids = scratch.lanes, scratch.row, scratch.ids
+    for k in range(side * side):
+        ids[k] = scratch.owner[(y * side + k // side) * wide + x * side + k % side]
+    most = 0
+    for k in range(side * side):
+        number = ids[k]
+        if number == _DONE:
+            continue
+        covered, sum_x, sum_y = 0, 0, 0
+        for j in range(k, side * side):
+            if ids[j] == number:
+                covered, sum_x, sum_y = covered + 1, sum_x + j % side, sum_y + j // side
+                ids[j] = _DONE
+        weight = np.float32(covered) * share
+        if number < 0:
+            for c in range(3):
+                row[c, x] += weight * min(row[3 + c, x], ONE)
+            if covered > most:
+                most = covered
+                out.depth_m[n, y, x], out.segment[n, y, x] = _INFINITY, -1
+                if normal:
+                    _write_normal(out, n, y, x, ZERO, ZERO, ZERO)
+            continue
+        gather(shapes, views, scratch, n, number, many)
+        px = np.float32(x * side) + np.float32(sum_x) / np.float32(covered)
+        py = np.float32(y * side) + np.float32(sum_y) / np.float32(covered)
+        z = add_one(scratch, count, x, px, py, weight, ifx, ify, cx, cy)
+        if covered > most:
+            most = covered
+            out.depth_m[n, y, x], out.segment[n, y, x] = z, scratch.surface_number[SEGMENT]
+            if normal:
+                _write_normal(out, n, y, x, f[NX + count], f[NY + count], f[NZ + count])
+        count += 1
+    return count
+
+
+@inlined
+def _write_row(row: Any, out: Any, n: int, y: int, width: int) -> None:
+    for x in range(width):
+        out.rgb[n, y, x, 0] = np.uint8(np.int32(max(row[0, x], ZERO) * _FULL + HALF))
+        out.rgb[n, y, x, 1] = np.uint8(np.int32(max(row[1, x], ZERO) * _FULL + HALF))
+        out.rgb[n, y, x, 2] = np.uint8(np.int32(max(row[2, x], ZERO) * _FULL + HALF))
+
+
+@inlined
+def _write_normal(out: Any, n: int, y: int, x: int, nx: Any, ny: Any, nz: Any) -> None:
+    out.normal[n, y, x, 0], out.normal[n, y, x, 1], out.normal[n, y, x, 2] = nx, ny, nz
