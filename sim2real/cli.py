@@ -24,6 +24,7 @@ COMMANDS = {
     "finetune": "fine-tune a pretrained model on a few labelled photographs",
     "evaluate": "score a model on photographs that it never saw",
     "transfer": "measure the whole way: error against the number of labelled photographs",
+    "benchmark": "measure the renderers side by side on this machine",
     "get": "fetch a public set of real photographs by name",
     "demo": "run the whole way on a held-out simulation, in about five minutes",
     "report": "write the HTML report of a transfer again",
@@ -184,6 +185,13 @@ def _transfer(config: Any) -> int:
     return 0
 
 
+def _benchmark(config: Any) -> int:
+    from sim2real.benchmarks.rendering import benchmark
+
+    _print(benchmark(config))
+    return 0
+
+
 def _get(config: Any) -> int:
     from sim2real.registry import get
 
@@ -216,6 +224,7 @@ _ACTIONS: dict[str, Callable[[Any], int]] = {
     "finetune": _finetune,
     "evaluate": _evaluate,
     "transfer": _transfer,
+    "benchmark": _benchmark,
     "get": _get,
     "demo": _demo,
     "report": _report,

@@ -182,6 +182,22 @@ class AxesConfig:
 
 
 @dataclass(frozen=True)
+class BenchmarkConfig:
+    """Measure the renderers side by side on this machine: views a second, ratios, agreement of the pictures."""
+
+    sizes: tuple[int, ...] = (64, 84, 128, 224)
+    """sides of the pictures, pixels"""
+    rounds: int = 5
+    """turns that each renderer has; medians are reported"""
+    seconds: float = 0.5
+    """how long a turn is at least"""
+    peers: bool = True
+    """also measure PyBullet's OpenGL plugin, MuJoCo and OpenGL through EGL, where they run"""
+    out: Path | None = None
+    """new JSON file for the figures"""
+
+
+@dataclass(frozen=True)
 class GetConfig:
     """Fetch a public set of real photographs by name."""
 

@@ -16,16 +16,11 @@ from envs.meshes.obj_file import colour, texture_beside
 
 Float = NDArray[np.float64]
 
-# Turns the file's up axis to z, as PyBullet does.
-_TURNS: dict[str, Float] = {
-    "X_UP": np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]),
-    "Y_UP": np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]),
-    "Z_UP": np.eye(3),
-}
-
 
 def read_dae(path: Path) -> Corners:
-    """Return the triangles of a COLLADA file in metres and with z up, nodes of its scene where they stand.
+    """Return the triangles of a COLLADA file in metres, nodes of its scene where they stand.
+
+    The file's up axis is not applied, as PyBullet and RViz do not apply it either: robots are written for that.
 
     Raises:
         InputError: the file cannot be read.
@@ -40,13 +35,11 @@ def read_dae(path: Path) -> Corners:
             pieces = [piece for geometry in _geometries(document) for piece in _triangles(geometry, path)]
     except (collada.common.DaeError, ValueError, KeyError, IndexError, TypeError, AttributeError, OSError) as error:
         raise InputError(f"a mesh must be a COLLADA file, got {path}: {' '.join(str(error).split())}") from None
-    info = document.assetInfo
-    turn = _TURNS.get(info.upaxis or "Y_UP", np.eye(3))
-    unit_m = float(info.unitmeter or 1.0)
+    unit_m = float(document.assetInfo.unitmeter or 1.0)
     parts = list(dict.fromkeys(piece[3] for piece in pieces))
     return Corners(
-        np.concatenate([np.zeros((0, 3, 3)), *(piece[0] for piece in pieces)]) @ turn.T * unit_m,
-        np.concatenate([np.zeros((0, 3, 3)), *(piece[1] for piece in pieces)]) @ turn.T,
+        np.concatenate([np.zeros((0, 3, 3)), *(piece[0] for piece in pieces)]) * unit_m,
+        np.concatenate([np.zeros((0, 3, 3)), *(piece[1] for piece in pieces)]),
         np.concatenate([np.zeros((0, 3, 2)), *(piece[2] for piece in pieces)]),
         np.concatenate([np.zeros(0, np.int64), *(np.full(len(piece[0]), parts.index(piece[3])) for piece in pieces)]),
         tuple(parts),

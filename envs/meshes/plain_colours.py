@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -24,9 +23,10 @@ def with_plain_colours(corners: Corners) -> Corners:
     The colour is the mean over the part's area.
     """
     parts = list(corners.parts)
+    pictures = {texture: _picture(texture) for texture in {part.texture for part in parts}}
     _, areas = face_normals(corners.positions_m)
     for k, part in enumerate(parts):
-        picture = _picture(part.texture)
+        picture = pictures[part.texture]
         chosen = corners.part == k
         if picture is None or not chosen.any() or np.isnan(corners.uvs[chosen]).any():
             continue
@@ -49,7 +49,6 @@ def with_plain_colours(corners: Corners) -> Corners:
     return dataclasses.replace(corners, parts=tuple(parts))
 
 
-@lru_cache(maxsize=8)
 def _picture(texture: str) -> NDArray[np.float64] | None:
     """Return the RGB picture of a texture that is a file; None for another one or a file that is no picture."""
     if not texture.startswith("file:"):

@@ -17,7 +17,7 @@ TARGETS = tuple(0.00035 * 2 ** (k / 2) for k in range(14))
 # A level is kept if it has at most this share of the triangles of the one before.
 _WORTHWHILE = 0.8
 # Points of the full surface that the error is measured at, and those that the fit uses, at most.
-_SAMPLE, _FITTED = 12000, 5000
+_SAMPLE, _FITTED = 8000, 4000
 
 
 def simplified(mesh: Mesh) -> MeshLevels:
@@ -30,7 +30,7 @@ def simplified(mesh: Mesh) -> MeshLevels:
     its place, the one nearest to its face.
 
     The error of a level is the larger of what the library says and the largest distance to it from points of the full
-    mesh: up to 6000 vertices and 6000 points between them.
+    mesh: up to 4000 vertices and 4000 points between them.
     """
     first, index, place = _wedges(mesh)
     points = np.ascontiguousarray(mesh.positions_m[first])
@@ -124,7 +124,7 @@ def _level(mesh: Mesh, vertices: Int, part: Int, place: Int, corners: NDArray[np
 
 
 def _sample(mesh: Mesh) -> NDArray[np.float64]:
-    """Return points of the surface (N, 3): its vertices and points spread over it; at most 12000."""
+    """Return points of the surface (N, 3): its vertices and points spread over it; at most 8000."""
     corners = mesh.positions_m.astype(np.float64)[mesh.triangles]
     vertices = np.unique(corners.reshape(-1, 3), axis=0)
     _, areas = face_normals(corners)

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.camera import CameraIntrinsics
 from calibration.frame_batch import FrameBatch
 from calibration.view import CameraView
 from calibration.world import WorldParams
@@ -23,7 +24,8 @@ from envs.sensing.motion import rolling_rows
 
 # Moments at which a moving world is drawn: one for each pixel of motion, within these bounds, odd.
 _FEWEST, _MOST = 3, 17
-_STRAIGHT = (0.0, 0.0, 0.0, 0.0, 0.0)
+# Sizes of the straight pictures that bent ones are taken from come in steps of so many pixels.
+_SIZE_STEP_PX = 32
 
 
 class Rasterizer(Protocol):
@@ -52,15 +54,7 @@ def draw_through(
         for t in times:
             drawn_worlds.append(world if t == 0.0 else world_after(world, t))
             drawn_views.append(view if t == 0.0 else view_after(view, world.camera, t))
-    drawn_views, warps = _straight(drawn_views)
-    drawing = rasterizer.draw(arrays.arrays(drawn_worlds, drawn_views), normals)
-    rgb, depth, segment, normal = drawing.rgb, drawing.depth_m, drawing.segment, drawing.normal
-    if warps is not None:
-        rgb = np.stack([w.smooth(x) for w, x in zip(warps, rgb, strict=True)])
-        depth = np.stack([w.nearest(x) for w, x in zip(warps, depth, strict=True)])
-        segment = np.stack([w.nearest(x) for w, x in zip(warps, segment, strict=True)])
-        if normal is not None:
-            normal = np.stack([w.nearest(x) for w, x in zip(warps, normal, strict=True)])
+    rgb, depth, segment, normal = _draw(arrays, rasterizer, drawn_worlds, drawn_views, normals)
     if len(drawn_worlds) > len(worlds):
         stops = np.cumsum([len(times) for times in moments])
         starts = stops - [len(times) for times in moments]
@@ -105,12 +99,34 @@ def _moves(world: WorldParams) -> bool:
     )
 
 
-def _straight(views: list[CameraView]) -> tuple[list[CameraView], list[Warp] | None]:
-    """Return pinhole views of one size, and how each picture is warped; None when no lens bends it."""
-    cameras = [v.intrinsics for v in views]
-    if all(c.distortion == _STRAIGHT and c.model == "pinhole" for c in cameras):
-        return views, None
-    warps = [straightened(c) for c in cameras]
-    width, height = max(w.wide.width_px for w in warps), max(w.wide.height_px for w in warps)
-    warps = [w.grown(width, height) for w in warps]
-    return [replace(v, intrinsics=w.wide) for v, w in zip(views, warps, strict=True)], warps
+def _draw(
+    arrays: RigArrays, rasterizer: Rasterizer, worlds: list[WorldParams], views: list[CameraView], normals: bool
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int16], NDArray[np.float32] | None]:
+    """Return rgb, depth, segments and normals of views whose lenses may bend the picture."""
+    if all(v.intrinsics.is_straight for v in views):
+        drawing = rasterizer.draw(arrays.arrays(worlds, views), normals)
+        return drawing.rgb, drawing.depth_m, drawing.segment, drawing.normal
+    width, height = views[0].intrinsics.width_px, views[0].intrinsics.height_px
+    shape = (len(views), height, width)
+    rgb, depth = np.empty((*shape, 3), np.uint8), np.empty(shape, np.float32)
+    segment, normal = np.empty(shape, np.int16), np.empty((*shape, 3), np.float32) if normals else None
+    warps = [_warp(v.intrinsics) for v in views]
+    # A picture must not depend on the others, so those of one size are drawn together, and sizes come in steps.
+    by_size: dict[tuple[int, int], list[int]] = {}
+    for k, warp in enumerate(warps):
+        by_size.setdefault((warp.wide.width_px, warp.wide.height_px), []).append(k)
+    for numbers in by_size.values():
+        straight = [replace(views[k], intrinsics=warps[k].wide) for k in numbers]
+        drawing = rasterizer.draw(arrays.arrays([worlds[k] for k in numbers], straight), normals)
+        for at, k in enumerate(numbers):
+            rgb[k], depth[k], segment[k] = warps[k].images(drawing.rgb[at], drawing.depth_m[at], drawing.segment[at])
+            if normal is not None and drawing.normal is not None:
+                normal[k] = warps[k].nearest(drawing.normal[at])
+    return rgb, depth, segment, normal
+
+
+def _warp(camera: CameraIntrinsics) -> Warp:
+    warp = straightened(camera)
+    return warp.grown(
+        *(-(-side // _SIZE_STEP_PX) * _SIZE_STEP_PX for side in (warp.wide.width_px, warp.wide.height_px))
+    )

@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 _WORLDS, _PHOTOGRAPHS = 9, 6
 _MOST_FRAMES = 100
 _SIZES_PX = (32, 4096)
-_MOST_PIXELS = 150_000_000
+_MOST_MEGAPIXELS = 150
 _ASPECT_TOLERANCE = 0.01
 
 
@@ -61,11 +61,10 @@ def _check_size(rig: Rig, config: PreviewConfig) -> None:
         tiles = 5 * (config.frames or _PHOTOGRAPHS)
         if abs(width * high - height * wide) > _ASPECT_TOLERANCE * width * high:
             raise InputError(f"size must have the shape of the photographs, {wide}x{high}, got {width}x{height}")
-    if tiles * width * height > _MOST_PIXELS:
-        raise InputError(
-            f"the sheet must have at most {_MOST_PIXELS / 1e6:.0f} million pixels, got {tiles * width * height / 1e6:.0f}; "
-            "choose fewer --frames or a smaller --size"
-        )
+    millions = tiles * width * height / 1e6
+    if millions > _MOST_MEGAPIXELS:
+        limit = f"the sheet must have at most {_MOST_MEGAPIXELS} million pixels, got {millions:.0f}"
+        raise InputError(f"{limit}; choose fewer --frames or a smaller --size")
 
 
 def _worlds(rig: Rig, config: PreviewConfig) -> Picture:

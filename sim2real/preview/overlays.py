@@ -86,7 +86,7 @@ class Overlay:
     def ring(self, point: Points, colour: Colour, radius: int = 6) -> None:
         """Draw a ring around a point of this picture."""
         if self.inside(point):
-            cv2.circle(self.picture, _fixed(point), radius << 4, (0, 0, 0), 3, cv2.LINE_AA, shift=4)
+            cv2.circle(self.picture, _fixed(point), radius << 4, (0, 0, 0), 2, cv2.LINE_AA, shift=4)
             cv2.circle(self.picture, _fixed(point), radius << 4, colour, 1, cv2.LINE_AA, shift=4)
 
     def cross(self, point: Points, colour: Colour, arm: float = 5.0) -> None:

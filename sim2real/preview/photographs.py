@@ -64,8 +64,8 @@ def photographs_sheet(
         [
             (f"rig {rig.name}: {shown}; camera {camera_words}", INK),
             (
-                "yellow cross: label; ring: keypoint of the drawing; green: edges of what carries the keypoints; "
-                "blue: other edges; magenta arrow, close-up: to where the green outline fits best",
+                "yellow cross: label; ring: keypoint of the drawing; green: edges of what carries the keypoints; blue: "
+                "other edges; magenta arrow, close-up: to where the green outline, moved but not turned, fits best",
                 SOFT_INK,
             ),
         ],

@@ -58,9 +58,10 @@ def worlds_sheet(
     tiles: list[Picture] = []
     for k, (picture, labels) in enumerate(draw_labelled(rig, renderer, worlds, camera.resized(*size_px))):
         large = fitted(picture, width, height)
+        overlay = label_overlay(large, rig, labels, detailed=False)
         tiles += [
             captioned(large, f"world {k}"),
-            captioned(label_overlay(large, rig, labels, detailed=False), "labels"),
+            captioned(overlay, "labels; share of the keypoint's body that is seen"),
         ]
     rows += [tiles[k : k + _COLUMNS] for k in range(0, len(tiles), _COLUMNS)]
     return sheet(rows)

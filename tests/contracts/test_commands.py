@@ -274,6 +274,8 @@ RIG = "cube_on_table"
             ["exists", "--overwrite"],
         ),
         (["preview", "--rig", RIG, "--out", "OUT.jpg"], [".png"]),
+        (["preview", "--rig", RIG, "--out", "OUT.png", "--against", "NOTHING"], ["must be a folder", "NOTHING"]),
+        (["preview", "--rig", "psm_tool", "--out", "OUT.png", "--against", "DATA"], ["column 'rgb'", "psm_tool"]),
         (["collect", "--rig", RIG, "--out", "EXISTS"], ["output folder must be new", "--out"]),
         (["collect", "--rig", RIG, "--out", "OUT", "--frames", "0"], ["frames", "got 0"]),
         (["collect", "--rig", RIG, "--out", "OUT", "--size", "90", "90", "--format", "folder"], ["--size", "640:480"]),
@@ -295,6 +297,7 @@ def test_bad_words_are_one_line_and_status_2(
     places = {
         "OUT": tmp_path / "out",
         "OUT.jpg": tmp_path / "out.jpg",
+        "OUT.png": tmp_path / "out.png",
         "EXISTS": tmp_path / "full",
         "EXISTING.json": tmp_path / "old.json",
         "MODEL": model,

@@ -28,8 +28,10 @@ OFFSET = """\
   <link name="arm">
     <inertial><origin xyz="-0.1 0.25 0.3" rpy="-0.7 0.2 0.6"/><mass value="1"/>
       <inertia ixx="1" ixy="0" ixz="0" iyy="2" iyz="0" izz="3"/></inertial>
-    <visual><origin xyz="0 0.1 0.4" rpy="0.6 0.1 0.3"/><geometry><cylinder radius="0.1" length="0.6"/></geometry></visual>
-    <visual><origin xyz="0 0.4 0.4" rpy="0.9 0.4 -0.3"/><geometry><capsule radius="0.08" length="0.3"/></geometry></visual>
+    <visual><origin xyz="0 0.1 0.4" rpy="0.6 0.1 0.3"/>
+      <geometry><cylinder radius="0.1" length="0.6"/></geometry></visual>
+    <visual><origin xyz="0 0.4 0.4" rpy="0.9 0.4 -0.3"/>
+      <geometry><capsule radius="0.08" length="0.3"/></geometry></visual>
     <visual><origin xyz="0.3 0 0.3"/><geometry><sphere radius="0.13"/></geometry></visual>
   </link>
   <joint name="turn" type="revolute"><parent link="base"/><child link="arm"/><origin xyz="0.1 0.3 0.4" rpy="0.3 0 0.5"/>

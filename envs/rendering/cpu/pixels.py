@@ -8,7 +8,7 @@ import numpy as np
 
 from envs.rendering.cpu.background import background
 from envs.rendering.cpu.compiled import inlined, kernel
-from envs.rendering.cpu.raster import HALF, ONE, ZERO
+from envs.rendering.cpu.raster import HALF, ONE, ZERO, nearness_at
 from envs.rendering.cpu.shading import drop_block, shade_block
 from envs.rendering.cpu.surface import BLOCK, DEPTH, MATTE, NX, NY, NZ, SEGMENT, add_one, add_run, gather
 
@@ -125,7 +125,8 @@ def _mixed(
     """Add the fragments of a pixel with several triangles; return how many are waiting to be shaded.
 
     Each triangle is shaded once, in the middle of its samples, and weighs as much as it covers. Depth, segment and
-    normal are those of the one that covers most.
+    normal are those of the nearest one at the pixel's middle; where none that has a sample reaches it, those of the
+    one with most samples.
     """
     many = np.float32(side)
     share = ONE / (many * many)
@@ -133,7 +134,11 @@ def _mixed(
     f, row, ids = scratch.lanes, scratch.row, scratch.ids
     for k in range(side * side):
         ids[k] = scratch.owner[(y * side + k // side) * wide + x * side + k % side]
-    most = 0
+    middle_x, middle_y = (np.float32(x) + HALF) * many - HALF, (np.float32(y) + HALF) * many - HALF
+    nearest, most, empty = ZERO, 0, 0
+    out.depth_m[n, y, x], out.segment[n, y, x] = _INFINITY, -1
+    if normal:
+        _write_normal(out, n, y, x, ZERO, ZERO, ZERO)
     for k in range(side * side):
         number = ids[k]
         if number == _DONE:
@@ -145,24 +150,26 @@ def _mixed(
                 ids[j] = _DONE
         weight = np.float32(covered) * share
         if number < 0:
+            empty = covered
             for c in range(3):
                 row[c, x] += weight * min(row[3 + c, x], ONE)
-            if covered > most:
-                most = covered
-                out.depth_m[n, y, x], out.segment[n, y, x] = _INFINITY, -1
-                if normal:
-                    _write_normal(out, n, y, x, ZERO, ZERO, ZERO)
             continue
         gather(shapes, views, scratch, n, number, many)
         px = np.float32(x * side) + np.float32(sum_x) / np.float32(covered)
         py = np.float32(y * side) + np.float32(sum_y) / np.float32(covered)
-        z = add_one(scratch, count, x, px, py, weight, ifx, ify, cx, cy)
-        if covered > most:
-            most = covered
-            out.depth_m[n, y, x], out.segment[n, y, x] = z, scratch.surface_number[SEGMENT]
+        add_one(scratch, count, x, px, py, weight, ifx, ify, cx, cy)
+        near = nearness_at(scratch.record, number, middle_x, middle_y)
+        if near > nearest or (nearest == ZERO and covered > most):
+            out.depth_m[n, y, x] = ONE / near if near > ZERO else f[DEPTH + count]
+            out.segment[n, y, x] = scratch.surface_number[SEGMENT]
+            nearest, most = near, covered
             if normal:
                 _write_normal(out, n, y, x, f[NX + count], f[NY + count], f[NZ + count])
         count += 1
+    if nearest == ZERO and 2 * empty > side * side:
+        out.depth_m[n, y, x], out.segment[n, y, x] = _INFINITY, -1
+        if normal:
+            _write_normal(out, n, y, x, ZERO, ZERO, ZERO)
     return count
 
 

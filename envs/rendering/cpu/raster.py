@@ -175,6 +175,20 @@ def _narrow(slope: Any, value: Any, ox: Any, left: int, right: int) -> Any:
 
 
 @inlined
+def nearness_at(record: Any, number: int, x: Any, y: Any) -> Any:
+    """Return the inverse depth of a triangle at (x, y); 0 outside it."""
+    dx, dy = x - record[number, 9], y - record[number, 10]
+    total = ZERO
+    for k in range(0, 9, 3):
+        a, b = record[number, k], record[number, k + 1]
+        e = a * dx + b * dy + record[number, k + 2]
+        if e < -OVERLAP * (abs(a) + abs(b)):
+            return ZERO
+        total += e
+    return total
+
+
+@inlined
 def fill_depth(
     nearness: Any, x0: Any, y0: Any, w0: Any, x1: Any, y1: Any, w1: Any, x2: Any, y2: Any, w2: Any,
     first_x: int, last_x: int, first_y: int, last_y: int, width: int,

@@ -127,8 +127,8 @@ def add_run(
 @inlined
 def add_one(
     scratch: Any, lane: int, x: int, px: Any, py: Any, weight: Any, ifx: Any, ify: Any, cx: Any, cy: Any
-) -> Any:
-    """Write one fragment of the gathered triangle into a lane; return its depth."""
+) -> None:
+    """Write one fragment of the gathered triangle into a lane."""
     s, f, whole = scratch.surface, scratch.lanes, scratch.lane_numbers
     dx, dy = px - s[9], py - s[10]
     e1 = s[3] * dx + s[4] * dy + s[5]
@@ -150,4 +150,3 @@ def add_one(
     f[M + lane], f[P + lane], f[METAL + lane], f[BACK + lane] = s[MIRROR], s[POWER], s[METALLIC], s[MATTE]
     whole[PIXEL + lane] = x
     whole[TEXEL + lane], whole[SIDE + lane] = scratch.surface_number[START], scratch.surface_number[SIZE]
-    return z

@@ -43,7 +43,7 @@ class LevelTable:
             self._errors_m[k, :count] = geometry.level_error_m[first : first + count]
 
     def place(self, scene: SceneArrays, near_m: float, error_px: float) -> Placed:
-        """Return the instances in their cameras, each in the coarsest level whose error is at most `error_px` pixels."""
+        """Return the instances in their cameras, in the coarsest level whose error is at most `error_px` pixels."""
         geometry = self._geometry
         camera = scene.camera_from_world
         # One product a view, of a matrix with a row of matrices.

@@ -54,12 +54,11 @@ class Buffers:
 class Tiles:
     """Pictures of one size side by side in one large one, with depth."""
 
-    def __init__(self, context: Any, width_px: int, height_px: int, names: bool) -> None:
-        """Keep the size of a tile; with `names` there are 32 bits beside the depth."""
+    def __init__(self, context: Any, names: bool) -> None:
+        """Start with none; with `names` there are 32 bits beside the depth."""
         self._context = context
         self._names = names
-        self.width_px, self.height_px = width_px, height_px
-        self.across = self.down = 0
+        self.width_px = self.height_px = self.across = self.down = 0
         self.name_texture: Any = None
         self.depth_texture: Any = None
         self._target: Any = None
@@ -69,11 +68,12 @@ class Tiles:
         """Width and height of all tiles."""
         return self.across * self.width_px, self.down * self.height_px
 
-    def begin(self, count: int) -> None:
-        """Make room for `count` tiles, clear them and draw into them from here on."""
-        if count > self.across * self.down:
+    def begin(self, count: int, width_px: int, height_px: int) -> None:
+        """Make room for `count` tiles of this size, clear them and draw into them from here on."""
+        if (self.width_px, self.height_px) != (width_px, height_px) or count > self.across * self.down:
+            self.width_px, self.height_px = width_px, height_px
             self._make(count)
-        # Only depth is cleared: a name counts where depth says that something is there.
+        # Only depth is cleared: a name counts where depth says that something is there. A mask holds from `use` on.
         target = self._target
         rows = math.ceil(count / self.across) * self.height_px
         if self._names:
@@ -83,14 +83,8 @@ class Tiles:
             target.color_mask = True, True, True, True
         target.use()
 
-    def release(self) -> None:
-        """Give the memory back."""
-        for held in (self._target, self.name_texture, self.depth_texture):
-            if held is not None:
-                held.release()
-
     def _make(self, count: int) -> None:
-        self.release()
+        old = self._target, self.name_texture, self.depth_texture
         limit = int(self._context.info["GL_MAX_TEXTURE_SIZE"])
         square = math.ceil(math.sqrt(count * self.height_px / self.width_px))
         self.across = min(max(square, math.ceil(count / (limit // self.height_px))), limit // self.width_px)
@@ -104,6 +98,11 @@ class Tiles:
         for texture in (*colours, self.depth_texture):
             texture.filter = self._context.NEAREST, self._context.NEAREST
         self._target = self._context.framebuffer(colours, self.depth_texture)
+        # moderngl goes back to the target in use after work on another, so the old one must not be in use any more.
+        self._target.use()
+        for held in old:
+            if held is not None:
+                held.release()
 
 
 def texel_texture(context: Any, texels: NDArray[np.uint8]) -> Any:

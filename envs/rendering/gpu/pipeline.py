@@ -40,8 +40,7 @@ class Pipeline:
         self._map = context.program(VERTEX, FRAGMENT)
         self._fit = context.compute_shader(FIT)
         self._shade: dict[bool, Any] = {}
-        self._tiles: Tiles | None = None
-        self._map_tiles: Tiles | None = None
+        self._tiles, self._map_tiles = Tiles(context, names=True), Tiles(context, names=False)
         self._geometry: Geometry | None = None
         self._textures: Textures | None = None
         self._texels: Any = None
@@ -123,16 +122,11 @@ class Pipeline:
     def _see(self, scene: SceneArrays, level: Any) -> None:
         """Write which triangle is seen at each sample."""
         width, height, side = scene.camera.width_px, scene.camera.height_px, self._side
-        size = width * side, height * side
-        if self._tiles is None or (self._tiles.width_px, self._tiles.height_px) != size:
-            if self._tiles is not None:
-                self._tiles.release()
-            self._tiles = Tiles(self._context, *size, names=True)
         view, instance = np.nonzero(level >= 0)
         instance_count = level.shape[1]
         if instance_count << self._triangle_bits >= 1 << 32:
             raise ValueError(f"at most 2**32 triangles a view, got {instance_count} bodies")
-        self._tiles.begin(len(scene))
+        self._tiles.begin(len(scene), width * side, height * side)
         uniforms = {
             "size_px": (width, height),
             "atlas_px": self._tiles.size_px,
@@ -148,11 +142,6 @@ class Pipeline:
         """Fit the shadow maps to what is seen and draw the casters into them."""
         tiles, context = self._tiles, self._context
         size = map_size(scene.camera.width_px, scene.camera.height_px)
-        if self._map_tiles is None or self._map_tiles.width_px != size:
-            if self._map_tiles is not None:
-                self._map_tiles.release()
-            self._map_tiles = Tiles(context, size, size, names=False)
-        assert tiles is not None
         self._buffers.bind(layout.MAP_OWNERS, maps.astype(np.uint32))
         tiles.depth_texture.use(layout.DEPTH_UNIT)
         _set(
@@ -167,7 +156,7 @@ class Pipeline:
         )
         self._fit.run(len(maps))
         context.memory_barrier()
-        self._map_tiles.begin(len(maps))
+        self._map_tiles.begin(len(maps), size, size)
         which, instance = np.nonzero(level[maps[:, 0]] >= 0)
         view = maps[which, 0]
         uniforms = {"tiles_x": self._map_tiles.across, "atlas_px": self._map_tiles.size_px, "map_size": size}
@@ -196,7 +185,6 @@ class Pipeline:
     def _colour(self, scene: SceneArrays, normals: bool, turn: int) -> dict[int, Any]:
         """Start the shader that makes pictures; return the buffers that it fills."""
         context, tiles = self._context, self._tiles
-        assert tiles is not None
         if normals not in self._shade:
             self._shade[normals] = context.compute_shader(shading_source(self._side, normals))
         shade = self._shade[normals]
@@ -209,7 +197,7 @@ class Pipeline:
         tiles.name_texture.use(layout.NAME_UNIT)
         tiles.depth_texture.use(layout.DEPTH_UNIT)
         self._texels.use(layout.TEXEL_UNIT)
-        if self._map_tiles is not None:
+        if self._map_tiles.depth_texture is not None:
             self._map_tiles.depth_texture.use(layout.MAP_UNIT)
         _set(
             shade,
@@ -219,7 +207,7 @@ class Pipeline:
             instance_count=scene.shape.shape[1],
             light_count=scene.light.shape[1],
             triangle_bits=self._triangle_bits,
-            map_tiles_x=self._map_tiles.across if self._map_tiles is not None else 1,
+            map_tiles_x=max(self._map_tiles.across, 1),
             map_size=map_size(width, height),
         )
         groups = math.ceil(count / PIXELS_A_GROUP)

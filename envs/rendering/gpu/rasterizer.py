@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import fields, replace
 from typing import Any
@@ -45,7 +46,7 @@ class GpuRasterizer:
             InputError: no OpenGL without a screen; says what is missing.
             ValueError: a number of samples that is no square.
         """
-        side = round(samples**0.5)
+        side = math.isqrt(max(samples, 0))
         if side * side != samples or not 1 <= side <= 4:
             raise ValueError(f"samples must be 1, 4, 9 or 16, got {samples}")
         self._side = side
@@ -113,7 +114,7 @@ class GpuRasterizer:
                 f"pictures for renderer gpu must have at most {limit // self._side} pixels a side, "
                 f"got {width}x{height}: use smaller ones, or --renderer cpu"
             )
-        maps = max(scene.light.shape[1], 1)
+        maps = max(int(scene.light.shape[1]), 1)
         side = map_size(width, height)
         return max(
             1,
@@ -123,7 +124,7 @@ class GpuRasterizer:
                 _SAMPLES_A_BATCH // (side * side * maps),
                 (limit // side) ** 2 // maps,
                 block // (width * height * (12 if normals else 4)),
-                block // max(scene.shape.shape[1] * layout.INSTANCE_ROWS * 16, 1),
+                block // max(int(scene.shape.shape[1]) * layout.INSTANCE_ROWS * 16, 1),
             ),
         )
 

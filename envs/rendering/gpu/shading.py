@@ -28,6 +28,8 @@ from envs.rendering.gpu.shadow_maps import LIT_SHARE
 
 # Pixels that one group of threads makes: a multiple of four, so that whole words are written.
 PIXELS_A_GROUP = 64
+# Samples by which neighbouring triangles overlap, as in `envs.rendering.cpu.raster`.
+_OVERLAP = 1e-3
 
 _DATA = f"""
 layout(local_size_x = {PIXELS_A_GROUP}) in;
@@ -51,7 +53,7 @@ uniform uint instance_count;
 uniform uint light_count;
 uniform uint triangle_bits;
 const uint NOTHING = 0xffffffffu, DONE = 0xfffffffeu;
-const float TINY = 1e-20;
+const float TINY = 1e-20, NO_DEPTH = -1.0;
 """
 
 _TEXTURE = f"""
@@ -98,8 +100,12 @@ vec3 background(uint view, ivec2 pixel, vec3 ray) {{
 """
 
 _SHADE = f"""
-// Colour, depth, unit normal and segment of the named triangle where it meets the ray, which has length 1 along z.
-void shade(uint view, uint name, vec3 ray, vec3 back, out vec3 rgb, out float z, out vec3 normal, out uint segment) {{
+// Colour, depth, unit normal and segment of the named triangle where it meets a ray of length 1 along z; and its inverse depth
+// on another ray, 0 where that one passes by.
+void shade(
+    uint view, uint name, vec3 ray, vec3 middle, vec3 back,
+    out vec3 rgb, out float z, out vec3 normal, out uint segment, out float nearness
+) {{
     uint number = view * instance_count + (name >> triangle_bits), k = number * {INSTANCE_ROWS}u;
     ivec4 own = numbers[number];
     uvec4 triangle = triangles[uint(own.y) + (name & ((1u << triangle_bits) - 1u))];
@@ -114,6 +120,15 @@ void shade(uint view, uint name, vec3 ray, vec3 back, out vec3 rgb, out float z,
     vec3 across = cross(edge1, edge2);
     float volume = dot(across, corner);
     z = volume / dot(across, ray);
+    // Over the screen, a corner's coordinate through depth is a plane. Neighbours overlap a little, as on the CPU.
+    vec3 plane1 = cross(edge2, corner) / volume, plane2 = cross(corner, edge1) / volume;
+    vec3 plane0 = across / volume - plane1 - plane2;
+    vec4 focal = views[view * {VIEW_ROWS}u];
+    vec3 slack = {_OVERLAP} / vec3(focal.xy * float(SIDE), 1.0) * vec3(1.0, 1.0, 0.0);
+    bool inside = dot(plane0, middle) >= -dot(abs(plane0), slack)
+        && dot(plane1, middle) >= -dot(abs(plane1), slack)
+        && dot(plane2, middle) >= -dot(abs(plane2), slack);
+    nearness = inside ? dot(across, middle) / volume : 0.0;
     vec3 p = ray * z, q = p - corner;
     vec2 b = clamp(vec2(dot(cross(q, edge2), across), dot(cross(edge1, q), across)) / dot(across, across), 0.0, 1.0);
     // Normals turn by the cofactors, which also holds where the scale differs between axes.
@@ -129,7 +144,6 @@ void shade(uint view, uint name, vec3 ray, vec3 back, out vec3 rgb, out float z,
     if (chosen >= 0.0 && !matte) {{
         ivec2 texture_ = textures[int(chosen)];
         vec2 t0 = vec2(v0.w, n0.w), t1 = vec2(v1.w, n1.w) - t0, t2 = vec2(v2.w, n2.w) - t0;
-        vec4 focal = views[view * {VIEW_ROWS}u];
         // The Jacobian of texture coordinates over the screen is a constant of the triangle times the cube of depth.
         float density = abs(determinant(mat2(t1, t2)) / (volume * focal.x * focal.y)) * z * z * z;
         density *= float(texture_.y) * float(texture_.y);
@@ -176,7 +190,8 @@ shared uint colours[{PIXELS_A_GROUP}];
 shared uint segments[{PIXELS_A_GROUP}];
 
 // A pixel with several triangles: each is shaded once, in the middle of its samples, and weighs as much as it covers.
-// Depth, segment and normal are those of the one that covers most.
+// Depth, segment and normal are those of the nearest one at the pixel's middle; where none that has a sample reaches it,
+// those of the one with most samples.
 void make(uint index, out uint colour, out uint segment) {{
     uint per_view = uint(size_px.x * size_px.y), view = index / per_view, rest = index % per_view;
     ivec2 pixel = ivec2(rest % uint(size_px.x), rest / uint(size_px.x)), first = pixel * SIDE;
@@ -187,10 +202,10 @@ void make(uint index, out uint colour, out uint segment) {{
         ids[k] = texelFetch(depths, at, 0).r < 1.0 ? texelFetch(names, at, 0).r : NOTHING;
     }}
     vec4 focal = views[view * {VIEW_ROWS}u];
-    vec3 back = background(view, pixel, vec3((vec2(pixel) - focal.zw) / focal.xy, 1.0));
+    vec3 ray = vec3((vec2(pixel) - focal.zw) / focal.xy, 1.0), back = background(view, pixel, ray);
     vec3 sum = vec3(0.0), shown = vec3(0.0);
-    int most = 0;
-    float depth = uintBitsToFloat(0x7f800000u);
+    float nearest = 0.0, depth = NO_DEPTH;
+    int most = 0, empty = 0;
     segment = 0xffffu;
     // Each turn takes one triangle of every pixel, so that neighbours with as many triangles take their turns together.
     for (int k = 0; k < SIDE * SIDE; k++) {{
@@ -198,32 +213,40 @@ void make(uint index, out uint colour, out uint segment) {{
         uint name = ids[k];
         if (name == DONE) break;
         int covered = 0;
-        ivec2 middle = ivec2(0);
+        ivec2 at = ivec2(0);
         for (int j = k; j < SIDE * SIDE; j++) {{
             if (ids[j] == name) {{
                 covered++;
-                middle += ivec2(j % SIDE, j / SIDE);
+                at += ivec2(j % SIDE, j / SIDE);
                 ids[j] = DONE;
             }}
         }}
         vec3 rgb = back, normal = vec3(0.0);
-        float z = uintBitsToFloat(0x7f800000u);
-        uint which = 0xffffu;
-        if (name != NOTHING) {{
-            vec2 at = (vec2(first) + vec2(middle) / float(covered) + 0.5) / float(SIDE) - 0.5;
-            shade(view, name, vec3((at - focal.zw) / focal.xy, 1.0), back, rgb, z, normal, which);
+        if (name == NOTHING) {{
+            empty = covered;
+        }} else {{
+            float z, nearness;
+            uint which;
+            vec2 q = (vec2(first) + vec2(at) / float(covered) + 0.5) / float(SIDE) - 0.5;
+            shade(view, name, vec3((q - focal.zw) / focal.xy, 1.0), ray, back, rgb, z, normal, which, nearness);
+            if (nearness > nearest || (nearest == 0.0 && covered > most)) {{
+                depth = nearness > 0.0 ? 1.0 / nearness : z;
+                segment = which;
+                shown = normal;
+                nearest = nearness;
+                most = covered;
+            }}
         }}
         sum += float(covered) / float(SIDE * SIDE) * min(rgb, 1.0);
-        if (covered > most) {{
-            most = covered;
-            depth = z;
-            segment = which;
-            shown = normal;
-        }}
+    }}
+    if (nearest == 0.0 && 2 * empty > SIDE * SIDE) {{
+        depth = NO_DEPTH;
+        segment = 0xffffu;
+        shown = vec3(0.0);
     }}
     uvec3 bytes = uvec3(clamp(sum, 0.0, 1.0) * 255.0 + 0.5);
     colour = bytes.r | bytes.g << 8 | bytes.b << 16;
-    out_depth[index] = floatBitsToUint(depth);
+    out_depth[index] = depth == NO_DEPTH ? 0x7f800000u : floatBitsToUint(depth);
     WRITE_NORMAL
 }}
 

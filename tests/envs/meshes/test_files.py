@@ -124,7 +124,7 @@ def test_stl_of_both_kinds_gives_the_same_cube_with_creases(tmp_path: Path) -> N
 def test_small_angles_are_smoothed_and_flat_normals_of_a_file_too(tmp_path: Path) -> None:
     angles = np.linspace(0, 2 * np.pi, 25)[:-1]
     low = np.column_stack([np.cos(angles), np.sin(angles), 0 * angles])
-    lines = [f"v {x} {y} {z}" for x, y, z in [*low.tolist(), *(low + [0, 0, 1]).tolist()]]
+    lines = [f"v {x} {y} {z}" for x, y, z in [*low.tolist(), *(low + np.array([0, 0, 1])).tolist()]]
     for k in range(24):
         middle = (angles[k] + np.pi / 24) % (2 * np.pi)
         lines.append(f"vn {np.cos(middle)} {np.sin(middle)} 0")

@@ -73,7 +73,7 @@ def test_coarse_levels_shade_like_the_sphere_that_they_are_of() -> None:
     levels = simplified(sphere(0.5).meshes[0])
     check(levels)
     mesh = picked(levels, 0.01)
-    assert len(mesh.triangles) < 600
+    assert len(mesh.triangles) < 700
     towards = mesh.positions_m / np.linalg.norm(mesh.positions_m, axis=1, keepdims=True)
     assert np.einsum("vi,vi->v", towards, mesh.normals).min() > 0.99
     # Vertices on the surface alone would leave the surface inside the sphere everywhere.

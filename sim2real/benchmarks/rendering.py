@@ -1,0 +1,204 @@
+"""Views a second of the renderers, side by side, with the agreement of their pictures."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from statistics import median
+
+import numpy as np
+
+from calibration.errors import InputError
+from calibration.records import write_json
+from envs.rendering.cpu.rasterizer import CpuRasterizer
+from sim2real.benchmarks.agreement import ssim
+from sim2real.benchmarks.contenders import (
+    Contender,
+    full_meshes,
+    ours_cpu,
+    ours_gpu,
+    pybullet_opengl,
+    pybullet_tiny,
+    tiny_image,
+)
+from sim2real.benchmarks.mujoco_scene import mujoco_contender
+from sim2real.benchmarks.panda_scene import PandaScene
+from sim2real.configs import BenchmarkConfig
+from sim2real.runs import system_info
+
+_POSES = 64
+_SUBSTEPS = 20
+
+
+@dataclass(frozen=True)
+class Row:
+    """One renderer at one setting: medians over the rounds, and the median of the rounds' ratios to TinyRenderer."""
+
+    renderer: str
+    size_px: int
+    shadow: bool
+    cores: int
+    views_per_s: float
+    ratio: float
+
+
+def benchmark(config: BenchmarkConfig) -> str:
+    """Run the benchmark, write its figures if asked to, and return them as text.
+
+    Raises:
+        InputError: sizes or rounds that cannot be, or a file that exists.
+    """
+    if min(config.sizes, default=0) < 16 or config.rounds < 1 or not config.seconds > 0:
+        raise InputError(
+            f"sizes must be 16 px or more, rounds 1 or more and seconds above 0, "
+            f"got {list(config.sizes)}, {config.rounds} and {config.seconds:g}"
+        )
+    if config.out is not None and config.out.exists():
+        raise InputError(f"--out must be a new file, {config.out} exists")
+    scene = PandaScene(_POSES)
+    try:
+        rows = [row for size in config.sizes for shadow in (True, False) for row in _rows(scene, size, shadow, config)]
+        agreement = {size: _agreement(scene, size) for size in config.sizes}
+        whole = _end_to_end(scene, config)
+    finally:
+        scene.close()
+    if config.out is not None:
+        figures = {
+            "system": system_info(),
+            "rounds": config.rounds,
+            "rows": [asdict(row) for row in rows],
+            "ssim_to_full_meshes": {str(k): v for k, v in agreement.items()},
+            "end_to_end_steps_per_s": whole,
+        }
+        write_json(config.out, figures)
+    return _text(rows, agreement, whole)
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Keep this process and the threads that it starts on one core."""
+    if not hasattr(os, "sched_getaffinity"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def _rows(scene: PandaScene, size: int, shadow: bool, config: BenchmarkConfig) -> list[Row]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with one_core():
+        single = [
+            pybullet_tiny(scene, size, shadow),
+            ours_cpu(scene, size, shadow, 1, 1),
+            ours_cpu(scene, size, shadow, 1, 4),
+        ]
+        others = (
+            []
+            if not config.peers
+            else [
+                pybullet_opengl(scene, size, shadow),
+                mujoco_contender(scene, size, shadow),
+                ours_gpu(scene, size, shadow),
+            ]
+        )
+        found = single + [c for c in others if c is not None]
+        rows = _measured(found, size, shadow, 1, config)
+    if cores > 1:
+        # TinyRenderer draws on one core whatever there is; its rounds are measured again beside these.
+        several = [ours_cpu(scene, size, shadow, cores, 1), ours_cpu(scene, size, shadow, cores, 4)]
+        rows += _measured([single[0], *several], size, shadow, cores, config)[1:]
+        found += several
+    for contender in found:
+        contender.close()
+    return rows
+
+
+def _measured(contenders: list[Contender], size: int, shadow: bool, cores: int, config: BenchmarkConfig) -> list[Row]:
+    """Return a row for each contender; in every round each has its turn, so that the machine's moods hit all alike."""
+    speeds: list[list[float]] = [[] for _ in contenders]
+    for contender in contenders:
+        contender.draw()
+    for _ in range(config.rounds):
+        for k, contender in enumerate(contenders):
+            speeds[k].append(contender.views * _calls_per_s(contender.draw, config.seconds))
+    return [
+        Row(c.name, size, shadow, cores, median(own), median(a / b for a, b in zip(own, speeds[0], strict=True)))
+        for c, own in zip(contenders, speeds, strict=True)
+    ]
+
+
+def _calls_per_s(call: Callable[[], object], seconds: float) -> float:
+    began, count = time.perf_counter(), 0
+    while True:
+        call()
+        count += 1
+        passed = time.perf_counter() - began
+        if passed >= seconds:
+            return count / passed
+
+
+def _agreement(scene: PandaScene, size: int) -> float:
+    """Return the mean SSIM of prepared meshes against full ones, over all poses."""
+    full = full_meshes(scene, size).rgb
+    rasterizer = CpuRasterizer(samples=1)
+    ours = rasterizer.draw(scene.scene(size, True)).rgb
+    rasterizer.close()
+    return float(np.mean([ssim(a, b) for a, b in zip(ours, full, strict=True)]))
+
+
+def _end_to_end(scene: PandaScene, config: BenchmarkConfig) -> dict[str, float]:
+    """Return control steps a second on one core: 20 substeps of physics, poses, and one picture of 84 x 84."""
+    size, p, client = 84, scene.pybullet, scene.client
+    p.setGravity(0, 0, -9.81, physicsClientId=client)
+    p.setTimeStep(0.002, physicsClientId=client)
+    rng = np.random.default_rng(1)
+    draw_tiny = tiny_image(scene, size, True)
+    with one_core():
+        rasterizer = CpuRasterizer(1, 1)
+
+        def physics() -> None:
+            targets = scene.joints[rng.integers(len(scene.joints))]
+            p.setJointMotorControlArray(
+                scene.robot, list(range(len(targets))), p.POSITION_CONTROL, targets.tolist(), physicsClientId=client
+            )
+            for _ in range(_SUBSTEPS):
+                p.stepSimulation(physicsClientId=client)
+
+        def ours() -> None:
+            physics()
+            rasterizer.draw(scene.scene(size, True, scene.arrays.poses()[None]))
+
+        def theirs() -> None:
+            physics()
+            draw_tiny()
+
+        steps: dict[str, list[float]] = {"PyBullet TinyRenderer": [], "ours, CPU": [], "physics alone": []}
+        for call in (ours, theirs, physics):
+            call()
+        for _ in range(config.rounds):
+            for name, call in zip(steps, (theirs, ours, physics), strict=True):
+                steps[name].append(_calls_per_s(call, config.seconds))
+    return {name: median(values) for name, values in steps.items()}
+
+
+def _text(rows: list[Row], agreement: dict[int, float], whole: dict[str, float]) -> str:
+    lines = [f"{'renderer':<28} {'size':>4} {'shadow':>6} {'cores':>5} {'views/s':>9} {'ratio':>7}"]
+    for row in rows:
+        shadow = "yes" if row.shadow else "no"
+        lines.append(
+            f"{row.renderer:<28} {row.size_px:>4} {shadow:>6} {row.cores:>5} {row.views_per_s:>9.1f} {row.ratio:>6.1f}x"
+        )
+    lines.append("")
+    lines += [f"SSIM of prepared against full meshes at {size} px: {value:.4f}" for size, value in agreement.items()]
+    lines.append("")
+    first = next(iter(whole.values()))
+    for name, value in whole.items():
+        lines.append(f"end to end, 84 px, one core, {name}: {value:.1f} steps/s, {value / first:.1f}x")
+    return "\n".join(lines)
