@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +25,8 @@ from envs.sensing.motion import rolling_rows
 
 # Moments at which a moving world is drawn: one for each pixel of motion, within these bounds, odd.
 _FEWEST, _MOST = 3, 17
+# How much finer the straight pictures are that bent ones are taken from, so that a pixel that is looked up is near.
+_FINER = 2
 # Sizes of the straight pictures that bent ones are taken from come in steps of so many pixels.
 _SIZE_STEP_PX = 32
 
@@ -39,6 +42,7 @@ class Rasterizer(Protocol):
 def draw_through(
     arrays: RigArrays,
     rasterizer: Rasterizer,
+    fine_rasterizer: Rasterizer,
     worlds: Sequence[WorldParams],
     views: Sequence[CameraView],
     normals: bool = False,
@@ -47,6 +51,14 @@ def draw_through(
 
     While the shutter is open, bodies, joints and camera move at the velocities that the world carries. The world is the
     state in the middle of that time, and so are depth, segmentation and normals.
+
+    Args:
+        arrays: of the rig.
+        rasterizer: for pinhole cameras.
+        fine_rasterizer: for bent ones, whose straight pictures are drawn at twice the size.
+        worlds: to draw.
+        views: one for each world.
+        normals: whether to draw them as well.
     """
     moments = [_moments(arrays.frames, world, view) for world, view in zip(worlds, views, strict=True)]
     drawn_worlds, drawn_views = [], []
@@ -54,7 +66,9 @@ def draw_through(
         for t in times:
             drawn_worlds.append(world if t == 0.0 else world_after(world, t))
             drawn_views.append(view if t == 0.0 else view_after(view, world.camera, t))
-    rgb, depth, segment, normal = _draw(arrays, rasterizer, drawn_worlds, drawn_views, normals)
+    straight = all(v.intrinsics.is_straight for v in drawn_views)
+    draw, chosen = (_draw, rasterizer) if straight else (_draw_bent, fine_rasterizer)
+    rgb, depth, segment, normal = draw(arrays, chosen, drawn_worlds, drawn_views, normals)
     if len(drawn_worlds) > len(worlds):
         stops = np.cumsum([len(times) for times in moments])
         starts = stops - [len(times) for times in moments]
@@ -99,13 +113,21 @@ def _moves(world: WorldParams) -> bool:
     )
 
 
+_Drawn = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int16], NDArray[np.float32] | None]
+
+
 def _draw(
     arrays: RigArrays, rasterizer: Rasterizer, worlds: list[WorldParams], views: list[CameraView], normals: bool
-) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int16], NDArray[np.float32] | None]:
-    """Return rgb, depth, segments and normals of views whose lenses may bend the picture."""
-    if all(v.intrinsics.is_straight for v in views):
-        drawing = rasterizer.draw(arrays.arrays(worlds, views), normals)
-        return drawing.rgb, drawing.depth_m, drawing.segment, drawing.normal
+) -> _Drawn:
+    """Return rgb, depth, segments and normals of pinhole views."""
+    drawing = rasterizer.draw(arrays.arrays(worlds, views), normals)
+    return drawing.rgb, drawing.depth_m, drawing.segment, drawing.normal
+
+
+def _draw_bent(
+    arrays: RigArrays, rasterizer: Rasterizer, worlds: list[WorldParams], views: list[CameraView], normals: bool
+) -> _Drawn:
+    """Return the same of views through lenses that bend the picture."""
     width, height = views[0].intrinsics.width_px, views[0].intrinsics.height_px
     shape = (len(views), height, width)
     rgb, depth = np.empty((*shape, 3), np.uint8), np.empty(shape, np.float32)
@@ -115,13 +137,16 @@ def _draw(
     by_size: dict[tuple[int, int], list[int]] = {}
     for k, warp in enumerate(warps):
         by_size.setdefault((warp.wide.width_px, warp.wide.height_px), []).append(k)
-    for numbers in by_size.values():
-        straight = [replace(views[k], intrinsics=warps[k].wide) for k in numbers]
+    for (wide, high), numbers in by_size.items():
+        straight = [replace(views[k], intrinsics=warps[k].wide.resized(_FINER * wide, _FINER * high)) for k in numbers]
         drawing = rasterizer.draw(arrays.arrays([worlds[k] for k in numbers], straight), normals)
         for at, k in enumerate(numbers):
-            rgb[k], depth[k], segment[k] = warps[k].images(drawing.rgb[at], drawing.depth_m[at], drawing.segment[at])
+            warp = warps[k]
+            rgb[k] = warp.smooth(np.asarray(cv2.resize(drawing.rgb[at], (wide, high), interpolation=cv2.INTER_AREA)))
+            fine = warp.finer(_FINER)
+            depth[k], segment[k] = fine.nearest(drawing.depth_m[at]), fine.nearest(drawing.segment[at])
             if normal is not None and drawing.normal is not None:
-                normal[k] = warps[k].nearest(drawing.normal[at])
+                normal[k] = fine.nearest(drawing.normal[at])
     return rgb, depth, segment, normal
 
 

@@ -26,6 +26,7 @@ class CpuRenderer:
         self.rig = rig
         self._arrays = RigArrays(rig)
         self._rasterizer = CpuRasterizer(threads, samples, error_px)
+        self._fine = CpuRasterizer(threads, 1, 2 * error_px)
 
     def render(self, worlds: Sequence[WorldParams], camera: CameraIntrinsics, normals: bool = False) -> Images:
         """Return pictures of the worlds through the rig's camera with these nominal intrinsics.
@@ -35,8 +36,9 @@ class CpuRenderer:
         """
         nominal = CameraView(camera, self.rig.camera.world_from_camera())
         views = [nominal.moved(world.camera) for world in worlds]
-        return draw_through(self._arrays, self._rasterizer, worlds, views, normals)
+        return draw_through(self._arrays, self._rasterizer, self._fine, worlds, views, normals)
 
     def close(self) -> None:
         """Stop the threads; twice is fine."""
         self._rasterizer.close()
+        self._fine.close()

@@ -25,6 +25,7 @@ class GpuRenderer:
         """
         self.rig = rig
         self._rasterizer = GpuRasterizer(samples, error_px)
+        self._fine = GpuRasterizer(1, 2 * error_px)
         self._arrays = RigArrays(rig)
 
     def render(self, worlds: Sequence[WorldParams], camera: CameraIntrinsics, normals: bool = False) -> Images:
@@ -35,8 +36,9 @@ class GpuRenderer:
         """
         nominal = CameraView(camera, self.rig.camera.world_from_camera())
         views = [nominal.moved(world.camera) for world in worlds]
-        return draw_through(self._arrays, self._rasterizer, worlds, views, normals)
+        return draw_through(self._arrays, self._rasterizer, self._fine, worlds, views, normals)
 
     def close(self) -> None:
         """Release the GPU; twice is fine."""
         self._rasterizer.close()
+        self._fine.close()

@@ -40,6 +40,12 @@ class Warp:
         width_px, height_px = max(self.wide.width_px, width_px), max(self.wide.height_px, height_px)
         return replace(self, wide=replace(self.wide, width_px=width_px, height_px=height_px))
 
+    def finer(self, factor: int) -> Warp:
+        """Return the same from a wide picture with `factor` times as many pixels in each direction."""
+        wide = self.wide.resized(factor * self.wide.width_px, factor * self.wide.height_px)
+        shift = np.float32((factor - 1) / 2)
+        return replace(self, wide=wide, map_x=self.map_x * factor + shift, map_y=self.map_y * factor + shift)
+
     def smooth(self, wide_picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the picture (H, W, 3), bilinear between the pixels of the wide one."""
         bent = cv2.remap(wide_picture, self.map_x, self.map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -32,8 +32,9 @@ _EXPONENT_OF_SHININESS_1 = 128.0
 class MujocoScene:
     """The scene in MuJoCo, with its renderer.
 
-    Every instance is a mocap body at its place in the world, so that both engines draw exactly the same geometry. A body
-    has one geom for each surface part, since a MuJoCo geom has one colour.
+    Every instance is a mocap body at its place in the world, so that both engines draw exactly the same geometry. A
+    body has one geom for each surface part, since a MuJoCo geom has one colour. The light is the same but for its
+    shadow, which takes all of it away: MuJoCo has no strength of a shadow.
 
     Attributes:
         segment: int16 (G,), what our segmentation shows where MuJoCo's shows geom G.
@@ -104,7 +105,8 @@ def mujoco_contender(
 ) -> Contender | None:
     """Return MuJoCo's renderer, one view a call, or None where it is not installed or finds no OpenGL.
 
-    MUJOCO_GL chooses the way to OpenGL (egl, osmesa, glfw); EGL where it is not set, which needs no display.
+    MUJOCO_GL chooses the way to OpenGL (egl, osmesa, glfw); EGL where it is not set, which needs no display. MuJoCo
+    reads it when it is first imported in a process.
 
     Args:
         scene: read once.
@@ -116,9 +118,7 @@ def mujoco_contender(
     made = open_scene(scene, size_px, shadow, shadow_map, samples)
     if made is None:
         return None
-    name = f"MuJoCo, {samples} sample{'s' if samples > 1 else ''} a pixel"
-    if shadow:
-        name += f", shadow map {shadow_map}"
+    name = f"MuJoCo, {samples} sample{'s' if samples > 1 else ''}" + (f", map {shadow_map}" if shadow else "")
     turn = {"k": 0}
 
     def step() -> NDArray[np.uint8]:
@@ -137,7 +137,8 @@ def open_scene(
         mujoco = importlib.import_module("mujoco")
         # Imported after MuJoCo has told PyOpenGL the platform.
         gl_error = importlib.import_module("OpenGL.error").Error
-    except ImportError:
+    # A RuntimeError is MuJoCo's answer to a MUJOCO_GL that it does not know.
+    except (ImportError, RuntimeError):
         return None
     make = partial(MujocoScene, mujoco, scene, size_px, shadow, shadow_map, samples)
     try:

@@ -166,7 +166,7 @@ def _mixed(
             if normal:
                 _write_normal(out, n, y, x, f[NX + count], f[NY + count], f[NZ + count])
         count += 1
-    if nearest == ZERO and 2 * empty > side * side:
+    if nearest == ZERO and 2 * empty >= side * side:
         out.depth_m[n, y, x], out.segment[n, y, x] = _INFINITY, -1
         if normal:
             _write_normal(out, n, y, x, ZERO, ZERO, ZERO)

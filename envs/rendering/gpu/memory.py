@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.rendering.gpu.layout import TEXEL_ROW
+from envs.rendering.gpu.shaders.layout import TEXEL_ROW
 
 
 class Buffers:

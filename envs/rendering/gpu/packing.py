@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.rendering.gpu.layout import INSTANCE_ROWS, LIGHT_ROWS, VIEW_ROWS
 from envs.rendering.gpu.levels import Placed
+from envs.rendering.gpu.shaders.layout import INSTANCE_ROWS, LIGHT_ROWS, VIEW_ROWS
 from envs.rendering.scene_arrays import PICTURE, Float, Geometry, Int, SceneArrays
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from envs.rendering.gpu import layout, visible
 from envs.rendering.gpu.levels import LevelTable, draw_commands
 from envs.rendering.gpu.memory import Buffers, Tiles, texel_texture
 from envs.rendering.gpu.packing import (
@@ -19,8 +18,9 @@ from envs.rendering.gpu.packing import (
     vertex_rows,
     view_rows,
 )
-from envs.rendering.gpu.shading import PIXELS_A_GROUP, shading_source
-from envs.rendering.gpu.shadow_maps import FIT, FRAGMENT, VERTEX, map_size
+from envs.rendering.gpu.shaders import layout, visible
+from envs.rendering.gpu.shaders.shading import PIXELS_A_GROUP, shading_source
+from envs.rendering.gpu.shaders.shadow_maps import FIT, FRAGMENT, VERTEX, map_size
 from envs.rendering.scene_arrays import Geometry, SceneArrays, Textures
 
 # OpenGL's number of the first of the planes that a vertex shader clips at.

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from calibration.errors import InputError
 from envs.rendering.drawing import Drawing
-from envs.rendering.gpu import layout
 from envs.rendering.gpu.context import open_context
 from envs.rendering.gpu.pipeline import Pipeline
-from envs.rendering.gpu.shadow_maps import map_size
+from envs.rendering.gpu.shaders import layout
+from envs.rendering.gpu.shaders.shadow_maps import map_size
 from envs.rendering.scene_arrays import SceneArrays
 
 # Samples, and texels of shadow maps, that are on the GPU at a time: eight and four bytes each.

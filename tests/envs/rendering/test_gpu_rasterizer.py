@@ -23,7 +23,7 @@ from envs.rendering.gpu.levels import draw_commands
 from envs.rendering.gpu.packing import used_pictures
 from envs.rendering.gpu.pipeline import Pipeline
 from envs.rendering.gpu.rasterizer import GpuRasterizer
-from envs.rendering.gpu.shadow_maps import map_size
+from envs.rendering.gpu.shaders.shadow_maps import map_size
 from envs.rendering.gpu_renderer import GpuRenderer
 from envs.rendering.rig_arrays import RigArrays
 from envs.rendering.scene_arrays import NO_TEXTURE, PICTURE, SKY, SceneArrays, Textures, pack_geometry

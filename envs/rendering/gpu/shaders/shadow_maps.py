@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envs.rendering.gpu.layout import (
+from envs.rendering.gpu.shaders.layout import (
     BUFFERS,
     DEPTH_UNIT,
     INSTANCE_ROWS,

@@ -7,7 +7,7 @@ buffer").
 
 from __future__ import annotations
 
-from envs.rendering.gpu.layout import BUFFERS, VERSION, VIEW_ROWS
+from envs.rendering.gpu.shaders.layout import BUFFERS, VERSION, VIEW_ROWS
 
 VERTEX = (
     VERSION

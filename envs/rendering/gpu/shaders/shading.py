@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envs.rendering.gpu.layout import (
+from envs.rendering.gpu.shaders.layout import (
     BUFFERS,
     DEPTH,
     DEPTH_UNIT,
@@ -24,7 +24,7 @@ from envs.rendering.gpu.layout import (
     VERTICES,
     VIEW_ROWS,
 )
-from envs.rendering.gpu.shadow_maps import LIT_SHARE
+from envs.rendering.gpu.shaders.shadow_maps import LIT_SHARE
 
 # Pixels that one group of threads makes: a multiple of four, so that whole words are written.
 PIXELS_A_GROUP = 64
@@ -100,8 +100,8 @@ vec3 background(uint view, ivec2 pixel, vec3 ray) {{
 """
 
 _SHADE = f"""
-// Colour, depth, unit normal and segment of the named triangle where it meets a ray of length 1 along z; and its inverse depth
-// on another ray, 0 where that one passes by.
+// Colour, depth, unit normal and segment of the named triangle where it meets a ray of length 1 along z; and its
+// inverse depth on another ray, 0 where that one passes by.
 void shade(
     uint view, uint name, vec3 ray, vec3 middle, vec3 back,
     out vec3 rgb, out float z, out vec3 normal, out uint segment, out float nearness
@@ -190,8 +190,8 @@ shared uint colours[{PIXELS_A_GROUP}];
 shared uint segments[{PIXELS_A_GROUP}];
 
 // A pixel with several triangles: each is shaded once, in the middle of its samples, and weighs as much as it covers.
-// Depth, segment and normal are those of the nearest one at the pixel's middle; where none that has a sample reaches it,
-// those of the one with most samples.
+// Depth, segment and normal are those of the nearest one at the pixel's middle; where none that has a sample reaches
+// it, those of the one with most samples.
 void make(uint index, out uint colour, out uint segment) {{
     uint per_view = uint(size_px.x * size_px.y), view = index / per_view, rest = index % per_view;
     ivec2 pixel = ivec2(rest % uint(size_px.x), rest / uint(size_px.x)), first = pixel * SIDE;
@@ -239,7 +239,7 @@ void make(uint index, out uint colour, out uint segment) {{
         }}
         sum += float(covered) / float(SIDE * SIDE) * min(rgb, 1.0);
     }}
-    if (nearest == 0.0 && 2 * empty > SIDE * SIDE) {{
+    if (nearest == 0.0 && 2 * empty >= SIDE * SIDE) {{
         depth = NO_DEPTH;
         segment = 0xffffu;
         shown = vec3(0.0);

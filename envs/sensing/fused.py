@@ -1,0 +1,247 @@
+"""The way of a picture through glass and sensor, row by row in one pass, without counted electrons."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.sensing.elementary import exp2, log2
+from envs.sensing.exact import inlined, kernel
+from envs.sensing.light import Float
+from envs.sensing.normal import fill_normal
+
+Picture = NDArray[np.uint8]
+
+# Entries of the settings.
+MATRIX, OFFSET, KNEE, GAMMA, BRIGHT, VEIL, VIGNETTING, NOISE, GRAIN, SETTINGS = 0, 9, 10, 11, 12, 13, 14, 15, 16, 17
+# Rows of the scratch memory: three channels, uneven light, glass, the row in the making (3 rows), noise, grain.
+RED, LIGHT, GLASS, LINE, RANDOM, COARSE = 0, 3, 4, 5, 8, 12
+SCRATCH_ROWS = 16
+
+_ZERO, _HALF, _ONE = np.float32(0.0), np.float32(0.5), np.float32(1.0)
+_LOG2_E = np.float32(1.4426950408889634)
+_WHITE = np.float32(255.0)
+
+
+@kernel
+def develop(
+    rgb: Picture,
+    planes: Picture,
+    uneven: Float,
+    across: Float,
+    settings: Float,
+    taps: Float,
+    scratch: Float,
+    padded: Float,
+    ring: Float,
+    keys: NDArray[np.uint32],
+) -> None:
+    """Write the grey levels (3, H, W) that the sensor makes of a picture (H, W, 3).
+
+    Args:
+        rgb: contiguous.
+        planes: the result.
+        uneven: (H, 5) and `across` (5, W), whose product is the gain of uneven light; without rows there is none.
+        across: see `uneven`.
+        settings: (SETTINGS,), by the constants of this module.
+        taps: half a kernel of blur, from its middle on.
+        scratch: (SCRATCH_ROWS, W + 2).
+        padded: (3, W + 2 * (taps - 1)).
+        ring: (rows, 3 * W), rows at least 2 * taps - 1 or H.
+        keys: (4,), of the noise and of the grain.
+    """
+    height, width = rgb.shape[0], rgb.shape[1]
+    reach = taps.shape[0] - 1
+    line = scratch.reshape(-1)[LINE * scratch.shape[1] :][: 3 * width]
+    done, fresh, here, size = 0, 0, 0, ring.shape[0]
+    for y in range(height):
+        if reach == 0:
+            _tone_row(rgb, y, line, width, 0, uneven, across, settings, scratch)
+        else:
+            while done < height and done <= y + reach:
+                _tone_row(rgb, done, padded.reshape(-1), padded.shape[1], reach, uneven, across, settings, scratch)
+                _blur_across(padded, ring[fresh], taps, width)
+                done += 1
+                fresh = fresh + 1 if fresh + 1 < size else 0
+            _blur_down(ring, line, taps, y, here, height)
+            here = here + 1 if here + 1 < size else 0
+        finish_row(line, planes, y, settings[NOISE], settings[GRAIN], scratch, keys)
+
+
+@kernel
+def _tone_row(
+    rgb: Picture,
+    y: int,
+    out: Float,
+    stride: int,
+    start: int,
+    uneven: Float,
+    across: Float,
+    settings: Float,
+    scratch: Float,
+) -> None:
+    """Write row y, on a scale to 255, after gains, tone, vignetting and haze; channel c from c * stride + start on."""
+    width = rgb.shape[1]
+    split_row(rgb[y].reshape(-1), scratch, width)
+    if uneven.shape[0] > 0:
+        light_row(scratch, uneven[y], across, width)
+    red, green, blue = scratch[RED, :width], scratch[RED + 1, :width], scratch[RED + 2, :width]
+    glass = scratch[GLASS, :width]
+    _glass_row(glass, y, rgb.shape[0], settings[BRIGHT], settings[VIGNETTING])
+    veil, gamma, knee = settings[VEIL], settings[GAMMA], settings[KNEE]
+    for c in range(3):
+        a, b, d = settings[MATRIX + 3 * c], settings[MATRIX + 3 * c + 1], settings[MATRIX + 3 * c + 2]
+        offset = settings[OFFSET]
+        to = out[c * stride + start :][:width]
+        for x in range(width):
+            to[x] = a * red[x] + b * green[x] + d * blue[x] + offset
+        if knee < _ONE:
+            _roll_off(to, knee)
+        if gamma == _ONE:
+            for x in range(width):
+                to[x] = min(max(to[x], _ZERO), _ONE) * glass[x] + veil
+        else:
+            for x in range(width):
+                value = min(max(to[x], _ZERO), _ONE)
+                power = exp2(gamma * log2(value))
+                to[x] = (power if value > _ZERO else _ZERO) * glass[x] + veil
+
+
+@kernel
+def split_row(row: Picture, scratch: Float, width: int) -> None:
+    """Write the three channels of a row (3 * W,) into the first rows of the scratch memory."""
+    red, green, blue = scratch[RED, :width], scratch[RED + 1, :width], scratch[RED + 2, :width]
+    for x in range(width):
+        red[x] = np.float32(row[3 * x])
+        green[x] = np.float32(row[3 * x + 1])
+        blue[x] = np.float32(row[3 * x + 2])
+
+
+@kernel
+def light_row(scratch: Float, weights: Float, across: Float, width: int) -> None:
+    """Multiply the three channels of a row by uneven light."""
+    light = scratch[LIGHT, :width]
+    v0, v1, v2, v3, v4 = weights[0], weights[1], weights[2], weights[3], weights[4]
+    a0, a1, a2, a3, a4 = across[0], across[1], across[2], across[3], across[4]
+    for x in range(width):
+        light[x] = v0 * a0[x] + v1 * a1[x] + v2 * a2[x] + v3 * a3[x] + v4 * a4[x]
+    for c in range(3):
+        channel = scratch[RED + c, :width]
+        for x in range(width):
+            channel[x] *= light[x]
+
+
+@inlined
+def _glass_row(glass: Float, y: int, height: int, bright: np.float32, vignetting: np.float32) -> None:
+    width = glass.shape[0]
+    cx, cy = np.float32(0.5) * np.float32(width - 1), np.float32(0.5) * np.float32(height - 1)
+    falls = vignetting / max(cx * cx + cy * cy, np.float32(1e-9))
+    dy = np.float32(y) - cy
+    for x in range(width):
+        dx = np.float32(np.int32(x)) - cx
+        glass[x] = bright * (_ONE - falls * (dx * dx + dy * dy))
+
+
+@kernel
+def _roll_off(to: Float, knee: np.float32) -> None:
+    room = _ONE - knee
+    for x in range(to.shape[0]):
+        value = to[x]
+        above = max(value - knee, _ZERO)
+        to[x] = min(value, knee) + room * (_ONE - exp2(above * (-_LOG2_E / room)))
+
+
+@kernel
+def _add_pair(out: Float, weight: np.float32, one: Float, other: Float) -> None:
+    for x in range(out.shape[0]):
+        out[x] += weight * (one[x] + other[x])
+
+
+@kernel
+def _first_three(out: Float, middle: Float, one: Float, other: Float, at: np.float32, beside: np.float32) -> None:
+    for x in range(out.shape[0]):
+        out[x] = at * middle[x] + beside * (one[x] + other[x])
+
+
+@inlined
+def _mirrored(y: int, count: int) -> int:
+    """Return the row that stands for row y beyond the edges, which are mirrors on the outermost rows."""
+    if 0 <= y < count:
+        return y
+    if count == 1:
+        return 0
+    y = abs(y) % (2 * (count - 1))
+    return min(y, 2 * (count - 1) - y)
+
+
+@inlined
+def _slot(y: int, at: int, here: int, size: int) -> int:
+    """Return where row y is in a ring of this size, in which row `at` is in slot `here`."""
+    slot = here + y - at
+    if slot < 0:
+        slot += size
+    elif slot >= size:
+        slot -= size
+    return slot
+
+
+@kernel
+def _blur_across(padded: Float, out: Float, taps: Float, width: int) -> None:
+    reach = taps.shape[0] - 1
+    for c in range(3):
+        row = padded[c]
+        for k in range(1, reach + 1):
+            row[reach - k] = row[reach + _mirrored(-k, width)]
+            row[reach + width - 1 + k] = row[reach + _mirrored(width - 1 + k, width)]
+        to = out[c * width : c * width + width]
+        _first_three(to, row[reach:], row[reach - 1 :], row[reach + 1 :], taps[0], taps[1])
+        for k in range(2, reach + 1):
+            _add_pair(to, taps[k], row[reach - k :], row[reach + k :])
+
+
+@kernel
+def _blur_down(ring: Float, out: Float, taps: Float, y: int, here: int, height: int) -> None:
+    size = ring.shape[0]
+    above, below = _mirrored(y - 1, height), _mirrored(y + 1, height)
+    above, below = _slot(above, y, here, size), _slot(below, y, here, size)
+    _first_three(out, ring[here], ring[above], ring[below], taps[0], taps[1])
+    for k in range(2, taps.shape[0]):
+        above, below = _mirrored(y - k, height), _mirrored(y + k, height)
+        _add_pair(out, taps[k], ring[_slot(above, y, here, size)], ring[_slot(below, y, here, size)])
+
+
+@kernel
+def finish_row(
+    line: Float, planes: Picture, y: int, noise: np.float32, grain: np.float32, scratch: Float, keys: NDArray[np.uint32]
+) -> None:
+    """Write row y of the planes (3, H, W): a row (3 * W,) on a scale to 255 plus noise and grain, rounded, clipped.
+
+    Grain is of two by two pixels; it stays in the scratch memory from an even row to the next one.
+    """
+    width, stride = planes.shape[2], scratch.shape[1]
+    flat = scratch.reshape(-1)
+    if noise > _ZERO:
+        random = flat[RANDOM * stride :]
+        count = 3 * width + width % 2
+        fill_normal(random, count, y * count, keys[0], keys[1], noise)
+        for x in range(line.shape[0]):
+            line[x] += random[x]
+    if grain > _ZERO:
+        spread = flat[COARSE * stride :]
+        if y % 2 == 0:
+            random = flat[RANDOM * stride :]
+            half = (width + 1) // 2
+            count = 3 * half + half % 2
+            fill_normal(random, count, y // 2 * count, keys[2], keys[3], grain)
+            for c in range(3):
+                one, two = random[c * half :][:half], spread[c * width :][:width]
+                for x in range(width // 2):
+                    two[2 * x] = one[x]
+                    two[2 * x + 1] = one[x]
+                two[width - 1] = one[half - 1]
+        for x in range(line.shape[0]):
+            line[x] += spread[x]
+    for c in range(3):
+        values, out = line[c * width :], planes[c, y]
+        for x in range(width):
+            out[x] = np.uint8(np.int32(min(max(values[x] + _HALF, _ZERO), _WHITE)))
