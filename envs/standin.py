@@ -1,7 +1,7 @@
 """The held-out simulation: a station with hidden parameters that training never sees, for want of hardware.
 
-It is the same task with another camera pose, other looks and another sensor than the rig file says. It is
-drawn by TinyRenderer too, so what it measures is the gap that parameters make, not the gap between renderers.
+It is the same task with another camera pose, other looks and another sensor than the rig file says, drawn by
+TinyRenderer, which training does not use. What it measures is the gap that parameters and renderers make.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ class PretrainConfig:
     """heatmap keypoints lifted by the camera, or direct regression of the label"""
     randomization: str | None = None
     """preset name or TOML file; default: the rig's own choice"""
+    renderer: Literal["auto", "cpu", "gpu", "pybullet"] = "auto"
+    """what draws the frames: auto is the GPU when there is one, else the CPU"""
     batch_size: int = 16
     """frames a step"""
     learning_rate: float = 3e-3
@@ -63,6 +65,8 @@ class FinetuneConfig:
     """repeat an interrupted run"""
     randomization: str | None = None
     """preset for the simulated frames that are mixed in; default: the rig's own choice"""
+    renderer: Literal["auto", "cpu", "gpu", "pybullet"] = "auto"
+    """what draws those frames: auto is the GPU when there is one, else the CPU"""
     threads: int = 0
     """threads for training on the CPU; 0: half the cores"""
 

@@ -16,6 +16,7 @@ from calibration.errors import InputError
 from calibration.records import write_json
 from calibration.rig import Rig
 from calibration.view import CameraView
+from envs.rendering.choice import RendererName
 from envs.sensing import measure
 from policies.checkpoint import ModelCard, load_checkpoint, save_checkpoint
 from policies.device import pick_device
@@ -81,7 +82,7 @@ def finetune(config: FinetuneConfig) -> Path:
     if run.finished:
         return config.out
     start, aligned = start_camera(card, data)
-    replay = draw_replay(card.rig, config.seed, FinetuneSettings.replay_frames, config.randomization)
+    replay = draw_replay(card.rig, config.seed, FinetuneSettings.replay_frames, config.randomization, config.renderer)
     view = finetune_model(model, card.rig, start, aligned, frames, replay, config.seed, device)
     new_card = dataclasses.replace(
         card,
@@ -134,9 +135,11 @@ def start_camera(card: ModelCard, data: RealData) -> tuple[CameraView, bool]:
         return card.camera, False
 
 
-def draw_replay(rig: Rig, seed: int, count: int, randomization: str | None = None) -> Batch:
+def draw_replay(
+    rig: Rig, seed: int, count: int, randomization: str | None = None, renderer: RendererName = "auto"
+) -> Batch:
     """Return simulated frames to mix with real ones."""
-    stream = SimulatedFrames(rig, rig_spec(rig, load_preset(randomization or rig.preset)), seed)
+    stream = SimulatedFrames(rig, rig_spec(rig, load_preset(randomization or rig.preset)), seed, renderer=renderer)
     parts = []
     with progress("simulated frames", count, "frames") as advance:
         for start in range(0, count, _HALF_BATCH):

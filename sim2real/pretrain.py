@@ -57,7 +57,9 @@ def pretrain(config: PretrainConfig) -> Path:
     device = pick_device(config.device)
     rig = load_rig(config.rig)
     spec = rig_spec(rig, load_preset(config.randomization or rig.preset))
-    stream = SimulatedFrames(rig, spec, config.seed)
+    # Beside training, one core draws faster than the others learn.
+    threads = 1 if config.workers else 0
+    stream = SimulatedFrames(rig, spec, config.seed, renderer=config.renderer, threads=threads)
     prepare_torch(config.seed, config.threads)
     model = PerceptionModel(_model_spec(config, rig, stream.sampler), config.weights)
     run = RunFolder.create(config.out, config, config.resume)

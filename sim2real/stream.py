@@ -14,8 +14,8 @@ from calibration.kinematics import nominal_world
 from calibration.rig import Rig
 from calibration.world import WorldParams
 from envs.labels import label_images
-from envs.rendering.renderer import Renderer
 from envs.rendering.choice import RendererName, make_renderer
+from envs.rendering.renderer import Renderer
 from envs.sensing import measure_depth, measure_through
 from sim2real.randomization import RandomizationSpec, WorldSampler
 
@@ -48,16 +48,28 @@ class SimulatedFrames:
         spec: RandomizationSpec,
         seed: int,
         camera: CameraIntrinsics | None = None,
-        renderer: RendererName = "cpu",
+        renderer: RendererName = "auto",
         depth: bool = False,
+        threads: int = 0,
     ) -> None:
-        """Keep what defines the stream; `camera` defaults to the rig's at the size that the model sees."""
+        """Keep what defines the stream.
+
+        Args:
+            rig: the station.
+            spec: what varies.
+            seed: of all frames.
+            camera: nominal intrinsics of the pictures; default: the rig's at the size that the model sees.
+            renderer: what draws them.
+            depth: whether batches hold what a depth sensor reads.
+            threads: that draw; 0 uses all cores. The pictures do not depend on it.
+        """
         self.rig = rig
         self.seed = seed
         self.camera = camera or rig.input_camera()
         self.sampler = WorldSampler(spec, nominal_world(rig))
         self.renderer: RendererName = renderer
         self._depth = depth
+        self._threads = threads
         self._renderer: Renderer | None = None
 
     def world(self, index: int) -> WorldParams:
@@ -71,7 +83,7 @@ class SimulatedFrames:
     def draw_worlds(self, worlds: list[WorldParams]) -> Batch:
         """Return the frames of these worlds."""
         if self._renderer is None:
-            self._renderer = make_renderer(self.rig, self.renderer)
+            self._renderer = make_renderer(self.rig, self.renderer, self._threads)
         images = self._renderer.render(worlds, self.camera)
         labels = label_images(self.rig, worlds, images)
         rgb = np.empty_like(images.rgb)

@@ -18,13 +18,14 @@ _MODULES = {
 }
 
 
-def make_renderer(rig: Rig, name: RendererName = "auto") -> Renderer:
+def make_renderer(rig: Rig, name: RendererName = "auto", threads: int = 0) -> Renderer:
     """Return a renderer of the rig's worlds.
 
     Args:
         rig: the station.
         name: "cpu", the rasteriser that runs everywhere; "gpu", OpenGL without a screen; "pybullet", its own software
             renderer; "auto" takes the GPU where there is a real one and the CPU otherwise.
+        threads: of the CPU's; 0 uses all cores.
 
     Raises:
         InputError: an unknown name, a rig that cannot be drawn, or "gpu" where there is no OpenGL.
@@ -36,5 +37,6 @@ def make_renderer(rig: Rig, name: RendererName = "auto") -> Renderer:
     if name not in _MODULES:
         raise InputError(f"renderer must be one of auto, {', '.join(_MODULES)}, got '{name}'")
     module, kind = _MODULES[name]
-    renderer: Renderer = getattr(importlib.import_module(module), kind)(rig)
+    make = getattr(importlib.import_module(module), kind)
+    renderer: Renderer = make(rig, threads) if name == "cpu" else make(rig)
     return renderer

@@ -36,8 +36,11 @@ class Images:
 class Renderer(Protocol):
     """Draws worlds of one rig."""
 
-    def render(self, worlds: Sequence[WorldParams], camera: CameraIntrinsics) -> Images:
-        """Return pictures of the worlds through the rig's camera with these nominal intrinsics."""
+    def render(self, worlds: Sequence[WorldParams], camera: CameraIntrinsics, normals: bool = False) -> Images:
+        """Return pictures of the worlds through the rig's camera with these nominal intrinsics.
+
+        One that cannot draw normals leaves them out.
+        """
         ...
 
     def close(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -17,8 +16,9 @@ from calibration.world import BackgroundParams, LightParams, WorldParams
 from envs.rendering.opengl import depth_from_buffer, projection_matrix, view_matrix
 from envs.rendering.renderer import Images
 from envs.scene import Scene
+from envs.sensing.distortion import straightened
 from envs.simulation import Simulation
-from envs.textures import texture_picture
+from envs.textures import is_sky, sky_colours, texture_picture
 
 NEAR_M, FAR_M = 0.02, 20.0
 # TinyRenderer samples pixels at their lower left corner, half a pixel off the pinhole model.
@@ -42,10 +42,12 @@ class TinyRenderer:
         """Disconnect; twice is fine."""
         self._simulation.close()
 
-    def render(self, worlds: Sequence[WorldParams], camera: CameraIntrinsics) -> Images:
+    def render(self, worlds: Sequence[WorldParams], camera: CameraIntrinsics, normals: bool = False) -> Images:
         """Return pictures of the worlds through the rig's camera with these nominal intrinsics.
 
-        A camera with distortion is drawn wide without it and then warped.
+        A camera with distortion is drawn wide without it and then warped. It has one light, the same material for all
+        bodies and no shutter, and draws no normals: of a world, lamps, materials, matte bodies, motion, a sky and the
+        size of the light are not seen.
         """
         height, width = camera.height_px, camera.width_px
         rgb = np.empty((len(worlds), height, width, 3), np.uint8)
@@ -63,20 +65,16 @@ class TinyRenderer:
         self, world: WorldParams, view: CameraView, index: dict[int, int]
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int16]]:
         camera = view.intrinsics
-        maps = None
-        if any(camera.distortion):
-            camera, maps = _undistorted(camera)
+        warp = None if camera.is_straight else straightened(camera)
+        if warp is not None:
+            camera = warp.wide
         rgb, depth, bodies = self._pixels(world.light, camera, view)
         segmentation = np.full(bodies.shape, -1, np.int16)
         for body, k in index.items():
             segmentation[bodies == body] = k
         rgb = _over_background(rgb, bodies < 0, world.background)
-        if maps is not None:
-            rgb = cv2.remap(rgb, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
-            depth = cv2.remap(depth, *maps, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-            segmentation = cv2.remap(segmentation, *maps, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE).astype(
-                np.int16
-            )
+        if warp is not None:
+            return warp.images(rgb, depth, segmentation)
         return rgb, depth, segmentation
 
     def _pixels(
@@ -114,26 +112,11 @@ def _over_background(
 ) -> NDArray[np.uint8]:
     """Return the picture with what no body covers replaced; TinyRenderer leaves it white."""
     colour = np.asarray(background.rgb)
-    if background.texture == "none":
-        rgb[empty] = np.clip(255.0 * colour, 0, 255).astype(np.uint8)
+    if background.texture == "none" or is_sky(background.texture):
+        plain = colour * (sky_colours(background.texture)[1] if is_sky(background.texture) else 1.0)
+        rgb[empty] = np.clip(255.0 * plain, 0, 255).astype(np.uint8)
     else:
         height, width = empty.shape
         picture = cv2.resize(texture_picture(background.texture), (width, height), interpolation=cv2.INTER_LINEAR)
         rgb[empty] = np.clip(picture[empty] * colour, 0, 255).astype(np.uint8)
     return rgb
-
-
-@lru_cache(maxsize=64)
-def _undistorted(
-    camera: CameraIntrinsics,
-) -> tuple[CameraIntrinsics, tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Return a wider pinhole camera and the maps from its picture to the distorted one."""
-    width, height = camera.width_px, camera.height_px
-    u, v = np.meshgrid(np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64))
-    rays = camera.unproject(np.column_stack([u.ravel(), v.ravel()]))
-    x, y = rays[:, 0] * camera.fx_px, rays[:, 1] * camera.fy_px
-    left, top = math.ceil(max(0.0, -x.min())) + 1, math.ceil(max(0.0, -y.min())) + 1
-    right, bottom = math.ceil(max(0.0, x.max())) + 2, math.ceil(max(0.0, y.max())) + 2
-    wide = CameraIntrinsics(left + right, top + bottom, camera.fx_px, camera.fy_px, float(left), float(top))
-    shape = (height, width)
-    return wide, ((x + left).reshape(shape).astype(np.float32), (y + top).reshape(shape).astype(np.float32))

@@ -10,7 +10,7 @@ from calibration.camera import CameraIntrinsics
 from calibration.errors import InputError
 from calibration.optics import DepthParams
 from envs.sensing.light import Float
-from envs.sensing.noise import gaussian
+from envs.sensing.normal import gaussian
 
 _NEUTRAL = DepthParams()
 # An edge is where 1 / z bends by more, relative and times the focal length, than where two surfaces meet that are

@@ -14,9 +14,7 @@ _BIAS = np.int32(127)
 # The bits of sqrt(1 / 2): mantissas are taken from there to sqrt(2).
 _LEAST_MANTISSA = np.int32(0x3F3504F3)
 _LEAST_POWER, _MOST_POWER = np.float32(-126.0), np.float32(126.0)
-_LOG = tuple(
-    np.float32(v) for v in (1.44271348, -0.72113186, 0.47934801, -0.36749001, 0.32215493, -0.20659174)
-)
+_LOG = tuple(np.float32(v) for v in (1.44271348, -0.72113186, 0.47934801, -0.36749001, 0.32215493, -0.20659174))
 _EXP = tuple(np.float32(v) for v in (0.99999926, 0.69312181, 0.24024745, 0.05591786, 0.0095701))
 _SIN = tuple(np.float32(v) for v in (3.14158202, -5.16714279, 2.54189899, -0.55463609))
 _COS = tuple(np.float32(v) for v in (0.9999933, -4.93393801, 4.04128373, -1.22212677))

@@ -27,7 +27,8 @@ _WHITE = np.float32(255.0)
 def develop(
     rgb: Picture,
     planes: Picture,
-    uneven: Float,
+    grid: Float,
+    down: Float,
     across: Float,
     settings: Float,
     taps: Float,
@@ -41,8 +42,9 @@ def develop(
     Args:
         rgb: contiguous.
         planes: the result.
-        uneven: (H, 5) and `across` (5, W), whose product is the gain of uneven light; without rows there is none.
-        across: see `uneven`.
+        grid: (4, 5), gains of uneven light; without rows there is none.
+        down: (H, 4), weights of the grid's rows.
+        across: (5, W), weights of its columns.
         settings: (SETTINGS,), by the constants of this module.
         taps: half a kernel of blur, from its middle on.
         scratch: (SCRATCH_ROWS, W + 2).
@@ -54,12 +56,13 @@ def develop(
     reach = taps.shape[0] - 1
     line = scratch.reshape(-1)[LINE * scratch.shape[1] :][: 3 * width]
     done, fresh, here, size = 0, 0, 0, ring.shape[0]
+    stride = padded.shape[1]
     for y in range(height):
         if reach == 0:
-            _tone_row(rgb, y, line, width, 0, uneven, across, settings, scratch)
+            _tone_row(rgb, y, line, width, 0, grid, down, across, settings, scratch)
         else:
             while done < height and done <= y + reach:
-                _tone_row(rgb, done, padded.reshape(-1), padded.shape[1], reach, uneven, across, settings, scratch)
+                _tone_row(rgb, done, padded.reshape(-1), stride, reach, grid, down, across, settings, scratch)
                 _blur_across(padded, ring[fresh], taps, width)
                 done += 1
                 fresh = fresh + 1 if fresh + 1 < size else 0
@@ -75,16 +78,17 @@ def _tone_row(
     out: Float,
     stride: int,
     start: int,
-    uneven: Float,
+    grid: Float,
+    down: Float,
     across: Float,
     settings: Float,
     scratch: Float,
 ) -> None:
     """Write row y, on a scale to 255, after gains, tone, vignetting and haze; channel c from c * stride + start on."""
     width = rgb.shape[1]
-    split_row(rgb[y].reshape(-1), scratch, width)
-    if uneven.shape[0] > 0:
-        light_row(scratch, uneven[y], across, width)
+    _split_row(rgb[y].reshape(-1), scratch, width)
+    if grid.shape[0] > 0:
+        _light_row(scratch, grid, down[y], across, width)
     red, green, blue = scratch[RED, :width], scratch[RED + 1, :width], scratch[RED + 2, :width]
     glass = scratch[GLASS, :width]
     _glass_row(glass, y, rgb.shape[0], settings[BRIGHT], settings[VIGNETTING])
@@ -108,7 +112,7 @@ def _tone_row(
 
 
 @kernel
-def split_row(row: Picture, scratch: Float, width: int) -> None:
+def _split_row(row: Picture, scratch: Float, width: int) -> None:
     """Write the three channels of a row (3 * W,) into the first rows of the scratch memory."""
     red, green, blue = scratch[RED, :width], scratch[RED + 1, :width], scratch[RED + 2, :width]
     for x in range(width):
@@ -118,13 +122,19 @@ def split_row(row: Picture, scratch: Float, width: int) -> None:
 
 
 @kernel
-def light_row(scratch: Float, weights: Float, across: Float, width: int) -> None:
+def _light_row(scratch: Float, grid: Float, down: Float, across: Float, width: int) -> None:
     """Multiply the three channels of a row by uneven light."""
     light = scratch[LIGHT, :width]
-    v0, v1, v2, v3, v4 = weights[0], weights[1], weights[2], weights[3], weights[4]
-    a0, a1, a2, a3, a4 = across[0], across[1], across[2], across[3], across[4]
-    for x in range(width):
-        light[x] = v0 * a0[x] + v1 * a1[x] + v2 * a2[x] + v3 * a3[x] + v4 * a4[x]
+    for k in range(grid.shape[1]):
+        weight, column = _ZERO, across[k]
+        for j in range(grid.shape[0]):
+            weight += down[j] * grid[j, k]
+        if k == 0:
+            for x in range(width):
+                light[x] = weight * column[x]
+        else:
+            for x in range(width):
+                light[x] += weight * column[x]
     for c in range(3):
         channel = scratch[RED + c, :width]
         for x in range(width):
@@ -245,3 +255,49 @@ def finish_row(
         values, out = line[c * width :], planes[c, y]
         for x in range(width):
             out[x] = np.uint8(np.int32(min(max(values[x] + _HALF, _ZERO), _WHITE)))
+
+
+@kernel
+def finish(
+    display: Float,
+    planes: Picture,
+    noise: np.float32,
+    grain: np.float32,
+    scratch: Float,
+    keys: NDArray[np.uint32],
+) -> None:
+    """Write the grey levels (3, H, W) of display values (H, W, 3), contiguous, with noise and grain; see `develop`."""
+    width = display.shape[1]
+    line = scratch.reshape(-1)[LINE * scratch.shape[1] :][: 3 * width]
+    for y in range(display.shape[0]):
+        row = display[y].reshape(-1)
+        for c in range(3):
+            to = line[c * width :]
+            for x in range(width):
+                to[x] = _WHITE * row[3 * x + c]
+        finish_row(line, planes, y, noise, grain, scratch, keys)
+
+
+@kernel
+def channel_means(
+    rgb: Picture, grid: Float, down: Float, across: Float, scratch: Float, means: NDArray[np.float64]
+) -> None:
+    """Write the means (3,), 0 to 1, of the channels of a picture under uneven light; see `develop`."""
+    height, width = rgb.shape[0], rgb.shape[1]
+    for c in range(3):
+        total = scratch[LINE + c]
+        for x in range(width):
+            total[x] = _ZERO
+    for y in range(height):
+        _split_row(rgb[y].reshape(-1), scratch, width)
+        if grid.shape[0] > 0:
+            _light_row(scratch, grid, down[y], across, width)
+        for c in range(3):
+            total, row = scratch[LINE + c], scratch[RED + c]
+            for x in range(width):
+                total[x] += row[x]
+    for c in range(3):
+        total, whole = scratch[LINE + c], 0.0
+        for x in range(width):
+            whole += np.float64(total[x])
+        means[c] = whole / (255.0 * height * width)

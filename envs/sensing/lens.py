@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import cv2
@@ -11,19 +12,38 @@ from numpy.typing import NDArray
 from calibration.camera import CameraIntrinsics
 from calibration.optics import SensorParams
 from envs.sensing.light import Float
+from envs.sensing.normal import Stream, fill_log_normal, key_of
 
+VEIL = 0.6
 _COARSE = (4, 5)
-_VEIL = 0.6
+# Of a step from black to white it is a fortieth of a grey level.
+_LEAST_TAP = 1e-4
+_LOG2_E = 1.4426950408889634
 
 
-def uneven_light(height: int, width: int, strength: float, rng: np.random.Generator) -> Float:
-    """Return a smooth gain (H, W, 3), alike in all channels, around 1: cubic between the values of a random grid.
+def uneven_grid(strength: float, seed: int) -> Float:
+    """Return the gains (4, 5) of uneven light on a coarse grid: log-normal, `strength` is the logarithm's deviation."""
+    values = np.empty(_COARSE[0] * _COARSE[1] + 1, np.float32)
+    fill_log_normal(values, np.float32(strength * _LOG2_E), *key_of(seed, Stream.SHADING))
+    return values[:-1].reshape(_COARSE)
 
-    The grid's values are log-normal; `strength` is the standard deviation of their logarithm.
-    """
-    grid = np.exp(strength * rng.standard_normal(_COARSE, dtype=np.float32))
-    down, across = _cubic(height, _COARSE[0]), _cubic(width, _COARSE[1])
-    return _three_channels(down @ grid @ across.T)
+
+def uneven_light(height: int, width: int, grid: Float) -> Float:
+    """Return a smooth gain (H, W, 3), alike in all channels, around 1: cubic between the values of a grid."""
+    return _three_channels(cubic(height, grid.shape[0]) @ grid @ cubic(width, grid.shape[1]).T)
+
+
+def blur_taps(std_px: float) -> Float:
+    """Return half a Gaussian kernel, from its middle on, as far as it matters to a grey level; its sum in full is 1."""
+    if std_px <= 0:
+        return np.ones(1, np.float32)
+    reach = math.ceil(4 * std_px)
+    weights = [math.exp(-0.5 * (k / std_px) ** 2) for k in range(reach + 1)]
+    total = 2 * sum(weights) - 1
+    while weights[-1] < _LEAST_TAP * total:
+        weights.pop()
+    total = 2 * sum(weights) - 1
+    return np.array([w / total for w in weights], np.float32)
 
 
 def through_glass(display: Float, sensor: SensorParams) -> Float:
@@ -37,7 +57,7 @@ def through_glass(display: Float, sensor: SensorParams) -> Float:
         display *= np.float32(1.0) - np.float32(sensor.vignetting) * _radius_squared(*display.shape[:2])
     if sensor.haze:
         display *= np.float32(1 - sensor.haze)
-        display += np.float32(_VEIL * sensor.haze)
+        display += np.float32(VEIL * sensor.haze)
     if sensor.blur_px > 0:
         blurred = cv2.GaussianBlur(display, (0, 0), sensor.blur_px, borderType=cv2.BORDER_REFLECT_101)
         display = np.asarray(blurred, np.float32)
@@ -71,7 +91,7 @@ def fringed(rgb: NDArray[np.uint8], camera: CameraIntrinsics, chromatic: float) 
 
 
 @lru_cache(maxsize=16)
-def _cubic(length: int, knots: int) -> Float:
+def cubic(length: int, knots: int) -> Float:
     """Return the weights (length, knots) of cubic interpolation, as in OpenCV's resize."""
     return np.asarray(cv2.resize(np.eye(knots, dtype=np.float32), (knots, length), interpolation=cv2.INTER_CUBIC))
 

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import math
+from enum import IntEnum
 
 import numpy as np
 
-from envs.sensing.elementary import cos_half_turns, log2, sin_half_turns
+from envs.sensing.elementary import cos_half_turns, exp2, log2, sin_half_turns
 from envs.sensing.exact import inlined, kernel
 from envs.sensing.light import Float
 
 Key = tuple[np.uint32, np.uint32]
+
+
+class Stream(IntEnum):
+    """What the numbers of one seed are for."""
+
+    SHADING = 0
+    NOISE = 1
+    GRAIN = 2
+
 
 _WORD = 0xFFFFFFFFFFFFFFFF
 _MIX_1, _MIX_2, _MIX_3, _MIX_4 = (np.uint32(v) for v in (0x21F0AAAD, 0x735A2D97, 0x7FEB352D, 0x846CA68B))
@@ -21,8 +31,8 @@ _HALF = np.float32(0.5)
 _MINUS_2_LN_2 = np.float32(-2.0 * math.log(2.0))
 
 
-def key_of(seed: int, stream: int) -> Key:
-    """Return the key of one of the streams, 0 to 255, of a seed (SplitMix64, Steele, Lea & Flood 2014)."""
+def key_of(seed: int, stream: Stream) -> Key:
+    """Return the key of one of the streams of a seed, which may have 128 bits (SplitMix64, Steele, Lea & Flood 2014)."""
     seed = int(seed)
     z = ((seed ^ (seed >> 64)) * 256 + stream + 1) * 0x9E3779B97F4A7C15 & _WORD
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & _WORD
@@ -56,6 +66,15 @@ def fill_normal(out: Float, count: int, first: int, low: np.uint32, high: np.uin
         one[i] = radius * sin_half_turns(turn)
         # The lowest bit, which `turn` leaves out, picks the half of the circle.
         other[i] = across if (y & _ONE_BIT) == _EVEN else -across
+
+
+@kernel
+def fill_log_normal(out: Float, std: np.float32, low: np.uint32, high: np.uint32) -> None:
+    """Write values whose logarithms to base 2 are normal numbers of a key into all but the last of `out` (count + 1,)."""
+    count = out.shape[0] - 1
+    fill_normal(out, count, 0, low, high, std)
+    for i in range(count):
+        out[i] = exp2(out[i])
 
 
 def gaussian(shape: tuple[int, ...], rng: np.random.Generator) -> Float:

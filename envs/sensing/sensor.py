@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from calibration.camera import CameraIntrinsics
 from calibration.errors import InputError
 from calibration.optics import LensParams, SensorParams
-from envs.sensing.compression import compressed
+from envs.sensing.compression import compress
 from envs.sensing.defocus import defocused
+from envs.sensing.development import developed, noisy_levels
 from envs.sensing.exposure import gains, toned
-from envs.sensing.lens import fringed, through_glass, uneven_light
+from envs.sensing.lens import fringed, through_glass, uneven_grid, uneven_light
 from envs.sensing.light import Float, display_of_16_bits, light_of_display, to_16_bits
 from envs.sensing.mosaic import PATTERNS, demosaiced, filtered
-from envs.sensing.noise import add_noise, counted
+from envs.sensing.noise import counted
 
 _CHANNEL_ORDERS = ("rgb", "bgr", "grb", "gbr", "brg", "rbg")
 _NEUTRAL = SensorParams()
@@ -43,23 +44,14 @@ def measure(rgb: NDArray[np.uint8], sensor: SensorParams, seed: int) -> NDArray[
         raise _unknown("channels", sensor.channels, _CHANNEL_ORDERS)
     if sensor.bayer not in ("none", *PATTERNS):
         raise _unknown("bayer", sensor.bayer, ("none", *PATTERNS))
-    rng = np.random.default_rng(seed)
-    x = np.multiply(rgb, np.float32(1 / 255), dtype=np.float32)
-    if sensor.shading > 0:
-        x *= uneven_light(x.shape[0], x.shape[1], sensor.shading, rng)
     if sensor.full_well_e > 0 or sensor.bayer != "none":
-        x = through_glass(x, sensor)
-        exposure, balance = gains(x, sensor)
-        x *= min(exposure, np.float32(1.0))
-        x = toned(_counted_and_filtered(x, sensor, rng), sensor, balance * max(exposure, np.float32(1.0)))
+        planes = _counted(rgb, sensor, seed)
     else:
-        exposure, balance = gains(x, sensor)
-        x = through_glass(toned(x, sensor, balance * exposure), sensor)
-    add_noise(x, sensor, rng)
-    x *= np.float32(255.0)
-    x += np.float32(0.5)
-    out = compressed(np.clip(x, 0.0, 255.0, out=x).astype(np.uint8), sensor.jpeg_quality)
-    return _reordered(out, sensor.channels)
+        planes = developed(rgb, sensor, seed)
+    compress(planes, sensor.jpeg_quality)
+    red, green, blue = planes
+    colours = {"r": red, "g": green, "b": blue}
+    return np.asarray(cv2.merge([colours[c] for c in sensor.channels]), np.uint8)
 
 
 def measure_through(
@@ -87,6 +79,19 @@ def measure_through(
     return measure(drawn, sensor, seed)
 
 
+def _counted(rgb: NDArray[np.uint8], sensor: SensorParams, seed: int) -> NDArray[np.uint8]:
+    """Return the planes (3, H, W) of a sensor that counts electrons or has a colour filter."""
+    x = np.multiply(rgb, np.float32(1 / 255), dtype=np.float32)
+    if sensor.shading > 0:
+        x *= uneven_light(x.shape[0], x.shape[1], uneven_grid(sensor.shading, seed))
+    x = through_glass(x, sensor)
+    red, green, blue, _ = cv2.mean(x)
+    exposure, balance = gains((red, green, blue), sensor)
+    x *= np.float32(min(exposure, 1.0))
+    x = _counted_and_filtered(x, sensor, np.random.default_rng(seed))
+    return noisy_levels(toned(x, sensor, max(exposure, 1.0), balance), sensor, seed)
+
+
 def _counted_and_filtered(display: Float, sensor: SensorParams, rng: np.random.Generator) -> Float:
     """Return display values after the colour filter, the counting of electrons, and the interpolation of colours."""
     has_filter = sensor.bayer != "none"
@@ -95,14 +100,6 @@ def _counted_and_filtered(display: Float, sensor: SensorParams, rng: np.random.G
         light = counted(light, sensor.full_well_e, sensor.read_noise_e, rng)
     raw = to_16_bits(light)
     return display_of_16_bits(demosaiced(raw, sensor.bayer) if has_filter else raw)
-
-
-def _reordered(rgb: NDArray[np.uint8], channels: str) -> NDArray[np.uint8]:
-    if channels == "rgb":
-        return rgb
-    if channels == "bgr":
-        return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8)
-    return np.ascontiguousarray(rgb[..., ["rgb".index(c) for c in channels]])
 
 
 def _unknown(name: str, value: str, known: tuple[str, ...]) -> InputError:

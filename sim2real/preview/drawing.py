@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from calibration.camera import CameraIntrinsics
 from calibration.rig import Rig
@@ -29,11 +27,9 @@ def draw_labelled(
         worlds: any number.
         camera: nominal intrinsics, of the size of the pictures.
     """
-    draws_normals = "normals" in inspect.signature(renderer.render).parameters
-    options: dict[str, Any] = {"normals": True} if draws_normals else {}
     for start in range(0, len(worlds), _AT_A_TIME):
         some = worlds[start : start + _AT_A_TIME]
-        images = renderer.render(some, camera, **options)
+        images = renderer.render(some, camera, normals=True)
         for k, world in enumerate(some):
             lens = images.views[k].intrinsics
             rgb = measure_through(images.rgb[k], images.depth_m[k], lens, world.lens, world.sensor, world.noise_seed)

@@ -80,11 +80,12 @@ class CpuRasterizer:
 
     def _packed(self, geometry: Geometry, textures: Textures) -> Shapes:
         if self._shapes is None or self._shapes[0] is not geometry or self._shapes[1] is not textures:
-            own = [getattr(geometry, name) for name in Shapes._fields[:14]]
+            own = {name: getattr(geometry, name) for name in Shapes._fields if hasattr(geometry, name)}
             texels = np.ascontiguousarray(textures.texels).view(np.uint32).reshape(-1)
             if not len(texels):
                 texels = np.zeros(1, np.uint32)
-            self._shapes = geometry, textures, Shapes(*own, texels, textures.start, textures.size_px)
+            shapes = Shapes(**own, texels=texels, texture_start=textures.start, texture_size_px=textures.size_px)
+            self._shapes = geometry, textures, shapes
         return self._shapes[2]
 
     def _scratch(self, scene: SceneArrays, size: int) -> Scratch:
@@ -106,7 +107,7 @@ class CpuRasterizer:
         held: tuple[tuple[int, ...], Scratch] | None = getattr(self._own, "held", None)
         if held is None or any(a < b for a, b in zip(held[0], need, strict=True)):
             if held is not None:
-                need = tuple(max(a, b) for a, b in zip(held[0], need, strict=True))  # type: ignore[assignment]
+                need = tuple(max(a, b) for a, b in zip(held[0], need, strict=True))
             held = need, _new_scratch(*need)
             self._own.held = held
         return held[1]
