@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,6 +130,10 @@ class SceneArrays:
     background_picture: Int
     background_sky: Float
     pictures: NDArray[np.uint8]
+
+    def moved(self, world_from_instance: Float) -> SceneArrays:
+        """Return the same views with their instances elsewhere, (N, I, 3, 4)."""
+        return replace(self, world_from_instance=world_from_instance)
 
     def __len__(self) -> int:
         """Return the number of views."""

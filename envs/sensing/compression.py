@@ -32,7 +32,7 @@ _COLOUR = (
 
 
 def compress(planes: NDArray[np.uint8], quality: float) -> None:
-    """Put the picture (3, H, W), red, green, blue, through JPEG of quality 1 to 99 in place; from 100 on it stays."""
+    """Put planes (3, H, W), red, green and blue, through JPEG of quality 1 to 99 in place; from 100 on they stay."""
     if quality >= 100:
         return
     height, width = planes.shape[1:]
@@ -53,7 +53,7 @@ def _eights(count: int) -> int:
 
 @lru_cache(maxsize=99)
 def _steps(quality: int) -> Float:
-    """Return the steps of coefficients and 1 / 8 of their inverse, as `round_trip` takes them, for a quality 1 to 99."""
+    """Return the steps of coefficients and 1 / 8 of their inverse at a quality, as `round_trip` takes them."""
     percent = 5000 // quality if quality < 50 else 200 - 2 * quality
     whole = np.clip((np.array([_BRIGHTNESS, _COLOUR]) * percent + 50) // 100, 1, 255)
     repeated = np.tile(whole, (1, 1, STRIDE // 8))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from calibration.optics import SensorParams, Vector3
 from envs.sensing.exposure import MIDDLE, colour_matrix, gains, has_automatic, knee_of
-from envs.sensing.fused import SCRATCH_ROWS, channel_means, develop, finish
+from envs.sensing.fused import SCRATCH_ROWS, SPARE, channel_means, develop, finish
 from envs.sensing.lens import VEIL, blur_taps, cubic, uneven_grid
 from envs.sensing.light import Float
 from envs.sensing.normal import Stream, key_of
@@ -28,7 +28,7 @@ def developed(rgb: NDArray[np.uint8], sensor: SensorParams, seed: int) -> NDArra
     rgb = np.ascontiguousarray(rgb)
     grid = uneven_grid(sensor.shading, seed) if sensor.shading > 0 else _NO_GRID
     down, across = cubic(height, 4), _across(width)
-    scratch = np.empty((SCRATCH_ROWS, width + 2), np.float32)
+    scratch = np.empty((SCRATCH_ROWS, width + SPARE), np.float32)
     means = _NO_MEANS
     if has_automatic(sensor):
         channel_means(rgb, grid, down, across, scratch, found := np.empty(3, np.float64))
@@ -45,8 +45,8 @@ def developed(rgb: NDArray[np.uint8], sensor: SensorParams, seed: int) -> NDArra
         _settings(sensor, *gains(means, sensor)),
         taps,
         scratch,
-        np.empty((3, width + 2 * reach), np.float32),
-        np.empty((min(2 * reach + 1, height), 3 * width), np.float32),
+        np.empty((3, width + 2 * reach + SPARE), np.float32),
+        np.empty((min(2 * reach + 1, height), 3 * width + SPARE), np.float32),
         _keys(sensor, seed),
     )
     return planes
@@ -56,7 +56,7 @@ def noisy_levels(display: Float, sensor: SensorParams, seed: int) -> NDArray[np.
     """Return the planes (3, H, W) of display values (H, W, 3) with noise and grain, in grey levels."""
     height, width = display.shape[:2]
     planes = np.empty((3, height, width), np.uint8)
-    scratch = np.empty((SCRATCH_ROWS, width + 2), np.float32)
+    scratch = np.empty((SCRATCH_ROWS, width + SPARE), np.float32)
     noise, grain = np.float32(sensor.noise), np.float32(sensor.grain)
     finish(np.ascontiguousarray(display), planes, noise, grain, scratch, _keys(sensor, seed))
     return planes

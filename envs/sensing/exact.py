@@ -9,8 +9,8 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Without `fastmath`, each operation rounds as IEEE 754 says, whatever the machine's vectors and fused operations. Without
-# `_nrt`, arrays are not counted: kernels make none.
+# Without `fastmath`, each operation rounds as IEEE 754 says, whatever vectors and fused operations a machine has.
+# Without `_nrt`, arrays are not counted: kernels make none.
 _OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
 
 

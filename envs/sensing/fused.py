@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from envs.sensing.elementary import exp2, log2
 from envs.sensing.exact import inlined, kernel
 from envs.sensing.light import Float
-from envs.sensing.normal import fill_normal
+from envs.sensing.normal import fill_normal, room_for
 
 Picture = NDArray[np.uint8]
 
@@ -17,6 +17,8 @@ MATRIX, OFFSET, KNEE, GAMMA, BRIGHT, VEIL, VIGNETTING, NOISE, GRAIN, SETTINGS = 
 # Rows of the scratch memory: three channels, uneven light, glass, the row in the making (3 rows), noise, grain.
 RED, LIGHT, GLASS, LINE, RANDOM, COARSE = 0, 3, 4, 5, 8, 12
 SCRATCH_ROWS = 16
+# Rows are worked on in whole vectors; what lies beyond their ends is of no use.
+SPARE = 64
 
 _ZERO, _HALF, _ONE = np.float32(0.0), np.float32(0.5), np.float32(1.0)
 _LOG2_E = np.float32(1.4426950408889634)
@@ -47,14 +49,14 @@ def develop(
         across: (5, W), weights of its columns.
         settings: (SETTINGS,), by the constants of this module.
         taps: half a kernel of blur, from its middle on.
-        scratch: (SCRATCH_ROWS, W + 2).
-        padded: (3, W + 2 * (taps - 1)).
-        ring: (rows, 3 * W), rows at least 2 * taps - 1 or H.
+        scratch: (SCRATCH_ROWS, W + SPARE).
+        padded: (3, W + 2 * (taps - 1) + SPARE).
+        ring: (rows, 3 * W + SPARE), rows at least 2 * taps - 1 or H.
         keys: (4,), of the noise and of the grain.
     """
     height, width = rgb.shape[0], rgb.shape[1]
     reach = taps.shape[0] - 1
-    line = scratch.reshape(-1)[LINE * scratch.shape[1] :][: 3 * width]
+    line = scratch.reshape(-1)[LINE * scratch.shape[1] :][: _floats(3 * width)]
     done, fresh, here, size = 0, 0, 0, ring.shape[0]
     stride = padded.shape[1]
     for y in range(height):
@@ -68,7 +70,7 @@ def develop(
                 fresh = fresh + 1 if fresh + 1 < size else 0
             _blur_down(ring, line, taps, y, here, height)
             here = here + 1 if here + 1 < size else 0
-        finish_row(line, planes, y, settings[NOISE], settings[GRAIN], scratch, keys)
+        finish_row(line, width, planes, y, settings[NOISE], settings[GRAIN], scratch, keys)
 
 
 @kernel
@@ -86,55 +88,62 @@ def _tone_row(
 ) -> None:
     """Write row y, on a scale to 255, after gains, tone, vignetting and haze; channel c from c * stride + start on."""
     width = rgb.shape[1]
-    _split_row(rgb[y].reshape(-1), scratch, width)
+    _split_row(rgb, y, scratch)
     if grid.shape[0] > 0:
         _light_row(scratch, grid, down[y], across, width)
-    red, green, blue = scratch[RED, :width], scratch[RED + 1, :width], scratch[RED + 2, :width]
-    glass = scratch[GLASS, :width]
-    _glass_row(glass, y, rgb.shape[0], settings[BRIGHT], settings[VIGNETTING])
+    length = _floats(width)
+    red, green, blue, glass = scratch[RED], scratch[RED + 1], scratch[RED + 2], scratch[GLASS, :length]
+    _glass_row(glass, y, width, rgb.shape[0], settings[BRIGHT], settings[VIGNETTING])
     veil, gamma, knee = settings[VEIL], settings[GAMMA], settings[KNEE]
     for c in range(3):
         a, b, d = settings[MATRIX + 3 * c], settings[MATRIX + 3 * c + 1], settings[MATRIX + 3 * c + 2]
         offset = settings[OFFSET]
-        to = out[c * stride + start :][:width]
-        for x in range(width):
+        to = out[c * stride + start :][:length]
+        for x in range(length):
             to[x] = a * red[x] + b * green[x] + d * blue[x] + offset
         if knee < _ONE:
             _roll_off(to, knee)
         if gamma == _ONE:
-            for x in range(width):
+            for x in range(length):
                 to[x] = min(max(to[x], _ZERO), _ONE) * glass[x] + veil
         else:
-            for x in range(width):
+            for x in range(length):
                 value = min(max(to[x], _ZERO), _ONE)
                 power = exp2(gamma * log2(value))
                 to[x] = (power if value > _ZERO else _ZERO) * glass[x] + veil
 
 
 @kernel
-def _split_row(row: Picture, scratch: Float, width: int) -> None:
-    """Write the three channels of a row (3 * W,) into the first rows of the scratch memory."""
-    red, green, blue = scratch[RED, :width], scratch[RED + 1, :width], scratch[RED + 2, :width]
-    for x in range(width):
+def _split_row(rgb: Picture, y: int, scratch: Float) -> None:
+    """Write the three channels of a row into the first rows of the scratch memory."""
+    row, width = rgb[y].reshape(-1), rgb.shape[1]
+    red, green, blue = scratch[RED], scratch[RED + 1], scratch[RED + 2]
+    # Beyond the end of a row lies the next one.
+    for x in range(min(_floats(width), width * (rgb.shape[0] - y))):
         red[x] = np.float32(row[3 * x])
         green[x] = np.float32(row[3 * x + 1])
         blue[x] = np.float32(row[3 * x + 2])
 
 
+@inlined
+def _mixed(grid: Float, down: Float, k: int) -> np.float32:
+    return down[0] * grid[0, k] + down[1] * grid[1, k] + down[2] * grid[2, k] + down[3] * grid[3, k]
+
+
 @kernel
 def _light_row(scratch: Float, grid: Float, down: Float, across: Float, width: int) -> None:
     """Multiply the three channels of a row by uneven light."""
-    light = scratch[LIGHT, :width]
-    for k in range(grid.shape[1]):
-        weight, column = _ZERO, across[k]
-        for j in range(grid.shape[0]):
-            weight += down[j] * grid[j, k]
-        if k == 0:
-            for x in range(width):
-                light[x] = weight * column[x]
-        else:
-            for x in range(width):
-                light[x] += weight * column[x]
+    light = scratch[LIGHT]
+    v0, v1, v2, v3, v4 = (
+        _mixed(grid, down, 0),
+        _mixed(grid, down, 1),
+        _mixed(grid, down, 2),
+        _mixed(grid, down, 3),
+        _mixed(grid, down, 4),
+    )
+    a0, a1, a2, a3, a4 = across[0], across[1], across[2], across[3], across[4]
+    for x in range(width):
+        light[x] = v0 * a0[x] + v1 * a1[x] + v2 * a2[x] + v3 * a3[x] + v4 * a4[x]
     for c in range(3):
         channel = scratch[RED + c, :width]
         for x in range(width):
@@ -142,12 +151,16 @@ def _light_row(scratch: Float, grid: Float, down: Float, across: Float, width: i
 
 
 @inlined
-def _glass_row(glass: Float, y: int, height: int, bright: np.float32, vignetting: np.float32) -> None:
-    width = glass.shape[0]
+def _floats(width: int) -> int:
+    return (width + 15) // 16 * 16
+
+
+@inlined
+def _glass_row(glass: Float, y: int, width: int, height: int, bright: np.float32, vignetting: np.float32) -> None:
     cx, cy = np.float32(0.5) * np.float32(width - 1), np.float32(0.5) * np.float32(height - 1)
     falls = vignetting / max(cx * cx + cy * cy, np.float32(1e-9))
     dy = np.float32(y) - cy
-    for x in range(width):
+    for x in range(glass.shape[0]):
         dx = np.float32(np.int32(x)) - cx
         glass[x] = bright * (_ONE - falls * (dx * dx + dy * dy))
 
@@ -162,15 +175,23 @@ def _roll_off(to: Float, knee: np.float32) -> None:
 
 
 @kernel
-def _add_pair(out: Float, weight: np.float32, one: Float, other: Float) -> None:
+def _three(out: Float, taps: Float, middle: Float, a: Float, b: Float) -> None:
+    at, beside = taps[0], taps[1]
     for x in range(out.shape[0]):
-        out[x] += weight * (one[x] + other[x])
+        out[x] = at * middle[x] + beside * (a[x] + b[x])
 
 
 @kernel
-def _first_three(out: Float, middle: Float, one: Float, other: Float, at: np.float32, beside: np.float32) -> None:
+def _five(out: Float, taps: Float, middle: Float, a: Float, b: Float, c: Float, d: Float) -> None:
+    at, beside, next_to = taps[0], taps[1], taps[2]
     for x in range(out.shape[0]):
-        out[x] = at * middle[x] + beside * (one[x] + other[x])
+        out[x] = at * middle[x] + beside * (a[x] + b[x]) + next_to * (c[x] + d[x])
+
+
+@kernel
+def _add_pair(out: Float, weight: np.float32, a: Float, b: Float) -> None:
+    for x in range(out.shape[0]):
+        out[x] += weight * (a[x] + b[x])
 
 
 @inlined
@@ -184,17 +205,6 @@ def _mirrored(y: int, count: int) -> int:
     return min(y, 2 * (count - 1) - y)
 
 
-@inlined
-def _slot(y: int, at: int, here: int, size: int) -> int:
-    """Return where row y is in a ring of this size, in which row `at` is in slot `here`."""
-    slot = here + y - at
-    if slot < 0:
-        slot += size
-    elif slot >= size:
-        slot -= size
-    return slot
-
-
 @kernel
 def _blur_across(padded: Float, out: Float, taps: Float, width: int) -> None:
     reach = taps.shape[0] - 1
@@ -203,37 +213,59 @@ def _blur_across(padded: Float, out: Float, taps: Float, width: int) -> None:
         for k in range(1, reach + 1):
             row[reach - k] = row[reach + _mirrored(-k, width)]
             row[reach + width - 1 + k] = row[reach + _mirrored(width - 1 + k, width)]
-        to = out[c * width : c * width + width]
-        _first_three(to, row[reach:], row[reach - 1 :], row[reach + 1 :], taps[0], taps[1])
-        for k in range(2, reach + 1):
+        to = out[c * width : c * width + _floats(width)]
+        if reach == 1:
+            _three(to, taps, row[1:], row, row[2:])
+        else:
+            _five(to, taps, row[reach:], row[reach - 1 :], row[reach + 1 :], row[reach - 2 :], row[reach + 2 :])
+        for k in range(3, reach + 1):
             _add_pair(to, taps[k], row[reach - k :], row[reach + k :])
+
+
+@inlined
+def _near(ring: Float, y: int, k: int, here: int, height: int) -> Float:
+    """Return row y + k of the picture from the ring, in which row y is in slot `here`."""
+    size = ring.shape[0]
+    slot = here + _mirrored(y + k, height) - y
+    if slot < 0:
+        slot += size
+    elif slot >= size:
+        slot -= size
+    return ring[slot]
 
 
 @kernel
 def _blur_down(ring: Float, out: Float, taps: Float, y: int, here: int, height: int) -> None:
-    size = ring.shape[0]
-    above, below = _mirrored(y - 1, height), _mirrored(y + 1, height)
-    above, below = _slot(above, y, here, size), _slot(below, y, here, size)
-    _first_three(out, ring[here], ring[above], ring[below], taps[0], taps[1])
-    for k in range(2, taps.shape[0]):
-        above, below = _mirrored(y - k, height), _mirrored(y + k, height)
-        _add_pair(out, taps[k], ring[_slot(above, y, here, size)], ring[_slot(below, y, here, size)])
+    above, below = _near(ring, y, -1, here, height), _near(ring, y, 1, here, height)
+    if taps.shape[0] == 2:
+        _three(out, taps, ring[here], above, below)
+    else:
+        farther, lower = _near(ring, y, -2, here, height), _near(ring, y, 2, here, height)
+        _five(out, taps, ring[here], above, below, farther, lower)
+    for k in range(3, taps.shape[0]):
+        _add_pair(out, taps[k], _near(ring, y, -k, here, height), _near(ring, y, k, here, height))
 
 
 @kernel
 def finish_row(
-    line: Float, planes: Picture, y: int, noise: np.float32, grain: np.float32, scratch: Float, keys: NDArray[np.uint32]
+    line: Float,
+    width: int,
+    planes: Picture,
+    y: int,
+    noise: np.float32,
+    grain: np.float32,
+    scratch: Float,
+    keys: NDArray[np.uint32],
 ) -> None:
     """Write row y of the planes (3, H, W): a row (3 * W,) on a scale to 255 plus noise and grain, rounded, clipped.
 
     Grain is of two by two pixels; it stays in the scratch memory from an even row to the next one.
     """
-    width, stride = planes.shape[2], scratch.shape[1]
+    stride = scratch.shape[1]
     flat = scratch.reshape(-1)
     if noise > _ZERO:
         random = flat[RANDOM * stride :]
-        count = 3 * width + width % 2
-        fill_normal(random, count, y * count, keys[0], keys[1], noise)
+        fill_normal(random, 3 * width, y * room_for(3 * width), keys[0], keys[1], noise)
         for x in range(line.shape[0]):
             line[x] += random[x]
     if grain > _ZERO:
@@ -241,8 +273,7 @@ def finish_row(
         if y % 2 == 0:
             random = flat[RANDOM * stride :]
             half = (width + 1) // 2
-            count = 3 * half + half % 2
-            fill_normal(random, count, y // 2 * count, keys[2], keys[3], grain)
+            fill_normal(random, 3 * half, y // 2 * room_for(3 * half), keys[2], keys[3], grain)
             for c in range(3):
                 one, two = random[c * half :][:half], spread[c * width :][:width]
                 for x in range(width // 2):
@@ -268,14 +299,14 @@ def finish(
 ) -> None:
     """Write the grey levels (3, H, W) of display values (H, W, 3), contiguous, with noise and grain; see `develop`."""
     width = display.shape[1]
-    line = scratch.reshape(-1)[LINE * scratch.shape[1] :][: 3 * width]
+    line = scratch.reshape(-1)[LINE * scratch.shape[1] :][: _floats(3 * width)]
     for y in range(display.shape[0]):
         row = display[y].reshape(-1)
         for c in range(3):
             to = line[c * width :]
             for x in range(width):
                 to[x] = _WHITE * row[3 * x + c]
-        finish_row(line, planes, y, noise, grain, scratch, keys)
+        finish_row(line, width, planes, y, noise, grain, scratch, keys)
 
 
 @kernel
@@ -289,7 +320,7 @@ def channel_means(
         for x in range(width):
             total[x] = _ZERO
     for y in range(height):
-        _split_row(rgb[y].reshape(-1), scratch, width)
+        _split_row(rgb, y, scratch)
         if grid.shape[0] > 0:
             _light_row(scratch, grid, down[y], across, width)
         for c in range(3):

@@ -120,9 +120,7 @@ def _to_chroma(planes: Bytes, chroma: Bytes, c: int, wide: Bytes) -> None:
                 _weighted(planes, at, wide[k], _HALF_STEP, _CR_GREEN, _CR_BLUE, _CHROMA_OFFSET)
         one, other, out = wide[0], wide[1], chroma[y]
         for x in range(out.shape[0]):
-            total = _add(
-                _add(_I(one[2 * x]), _I(one[2 * x + 1])), _add(_I(other[2 * x]), _I(other[2 * x + 1]))
-            )
+            total = _add(_add(_I(one[2 * x]), _I(one[2 * x + 1])), _add(_I(other[2 * x]), _I(other[2 * x + 1])))
             # Half goes down in even columns and up in odd ones.
             out[x] = np.uint8(_add(total, _add(_ONE, _I(_I(x) & _ONE))) >> _TWO)
     for y in range(half, chroma.shape[0]):
@@ -149,9 +147,9 @@ def _code(plane: Bytes, steps: Floats, work: Ints) -> None:
             inverse_columns(work, width)
             for k in range(8):
                 inverse_row(work[STRIDE * k :], blocks)
-                to, row = plane[y + k, first : first + width], work[STRIDE * k : STRIDE * k + width]
+                out, back = plane[y + k, first : first + width], work[STRIDE * k : STRIDE * k + width]
                 for x in range(width):
-                    to[x] = _clipped(np.int32(row[x] + _MIDDLE))
+                    out[x] = _clipped(np.int32(back[x] + _MIDDLE))
 
 
 @kernel

@@ -23,9 +23,9 @@ _LOG2_E = 1.4426950408889634
 
 def uneven_grid(strength: float, seed: int) -> Float:
     """Return the gains (4, 5) of uneven light on a coarse grid: log-normal, `strength` is the logarithm's deviation."""
-    values = np.empty(_COARSE[0] * _COARSE[1] + 1, np.float32)
+    values = np.empty(32, np.float32)
     fill_log_normal(values, np.float32(strength * _LOG2_E), *key_of(seed, Stream.SHADING))
-    return values[:-1].reshape(_COARSE)
+    return values[: _COARSE[0] * _COARSE[1]].reshape(_COARSE)
 
 
 def uneven_light(height: int, width: int, grid: Float) -> Float:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from statistics import median
@@ -15,6 +14,7 @@ from calibration.errors import InputError
 from calibration.records import write_json
 from envs.rendering.cpu.rasterizer import CpuRasterizer
 from sim2real.benchmarks.agreement import ssim
+from sim2real.benchmarks.apart import Apart, calls_per_s
 from sim2real.benchmarks.contenders import (
     Contender,
     full_meshes,
@@ -31,6 +31,8 @@ from sim2real.runs import system_info
 
 _POSES = 64
 _SUBSTEPS = 20
+# Each in a process of its own.
+_PEERS = (pybullet_opengl, mujoco_contender, ours_gpu)
 
 
 @dataclass(frozen=True)
@@ -99,49 +101,38 @@ def _rows(scene: PandaScene, size: int, shadow: bool, config: BenchmarkConfig) -
             ours_cpu(scene, size, shadow, 1, 1),
             ours_cpu(scene, size, shadow, 1, 4),
         ]
-        others = (
-            []
-            if not config.peers
-            else [
-                pybullet_opengl(scene, size, shadow),
-                mujoco_contender(scene, size, shadow),
-                ours_gpu(scene, size, shadow),
-            ]
-        )
-        found = single + [c for c in others if c is not None]
-        rows = _measured(found, size, shadow, 1, config)
+        peers = [Apart(make, _POSES, size, shadow) for make in (_PEERS if config.peers else ())]
+        rows = _measured(single, peers, size, shadow, 1, config)
+        for peer in peers:
+            peer.close()
     if cores > 1:
-        # TinyRenderer draws on one core whatever there is; its rounds are measured again beside these.
+        # TinyRenderer draws on one core whatever there is; it is measured again beside these.
         several = [ours_cpu(scene, size, shadow, cores, 1), ours_cpu(scene, size, shadow, cores, 4)]
-        rows += _measured([single[0], *several], size, shadow, cores, config)[1:]
-        found += several
-    for contender in found:
+        rows += _measured([single[0], *several], [], size, shadow, cores, config)[1:]
+        single += several
+    for contender in single:
         contender.close()
     return rows
 
 
-def _measured(contenders: list[Contender], size: int, shadow: bool, cores: int, config: BenchmarkConfig) -> list[Row]:
+def _measured(
+    contenders: list[Contender], peers: list[Apart], size: int, shadow: bool, cores: int, config: BenchmarkConfig
+) -> list[Row]:
     """Return a row for each contender; in every round each has its turn, so that the machine's moods hit all alike."""
-    speeds: list[list[float]] = [[] for _ in contenders]
+    running = [peer for peer in peers if peer.name is not None]
+    names = [c.name for c in contenders] + [str(peer.name) for peer in running]
+    speeds: list[list[float]] = [[] for _ in names]
     for contender in contenders:
         contender.draw()
     for _ in range(config.rounds):
-        for k, contender in enumerate(contenders):
-            speeds[k].append(contender.views * _calls_per_s(contender.draw, config.seconds))
+        turns = [c.views * calls_per_s(c.draw, config.seconds) for c in contenders]
+        turns += [peer.views_per_s(config.seconds) or 0.0 for peer in running]
+        for own, speed in zip(speeds, turns, strict=True):
+            own.append(speed)
     return [
-        Row(c.name, size, shadow, cores, median(own), median(a / b for a, b in zip(own, speeds[0], strict=True)))
-        for c, own in zip(contenders, speeds, strict=True)
+        Row(name, size, shadow, cores, median(own), median(a / b for a, b in zip(own, speeds[0], strict=True)))
+        for name, own in zip(names, speeds, strict=True)
     ]
-
-
-def _calls_per_s(call: Callable[[], object], seconds: float) -> float:
-    began, count = time.perf_counter(), 0
-    while True:
-        call()
-        count += 1
-        passed = time.perf_counter() - began
-        if passed >= seconds:
-            return count / passed
 
 
 def _agreement(scene: PandaScene, size: int) -> float:
@@ -162,6 +153,7 @@ def _end_to_end(scene: PandaScene, config: BenchmarkConfig) -> dict[str, float]:
     draw_tiny = tiny_image(scene, size, True)
     with one_core():
         rasterizer = CpuRasterizer(1, 1)
+        still = scene.scene(size, True, scene.poses[:1])
 
         def physics() -> None:
             targets = scene.joints[rng.integers(len(scene.joints))]
@@ -173,7 +165,7 @@ def _end_to_end(scene: PandaScene, config: BenchmarkConfig) -> dict[str, float]:
 
         def ours() -> None:
             physics()
-            rasterizer.draw(scene.scene(size, True, scene.arrays.poses()[None]))
+            rasterizer.draw(still.moved(scene.arrays.poses()[None]))
 
         def theirs() -> None:
             physics()
@@ -184,7 +176,7 @@ def _end_to_end(scene: PandaScene, config: BenchmarkConfig) -> dict[str, float]:
             call()
         for _ in range(config.rounds):
             for name, call in zip(steps, (theirs, ours, physics), strict=True):
-                steps[name].append(_calls_per_s(call, config.seconds))
+                steps[name].append(calls_per_s(call, config.seconds))
     return {name: median(values) for name, values in steps.items()}
 
 

@@ -35,7 +35,13 @@ def shade_view(
         depth, segment = out.depth_m[n, y], out.segment[n, y]
         count, gathered, x = 0, -1, 0
         scratch.row[:3] = ZERO
-        while x < width:
+        while x < width or count > 0:
+            if x >= width or count >= BLOCK:
+                ready = min(count, BLOCK)
+                shade_block(shapes, views, scratch, n, ready, size)
+                drop_block(scratch)
+                count -= ready
+                continue
             px = (np.float32(x) + HALF) * many - HALF
             number, stop = _run(samples, x, width, side)
             if number == _DONE:
@@ -73,12 +79,6 @@ def shade_view(
                         _write_normal(out, n, y, k, f[NX + lane], f[NY + lane], f[NZ + lane])
                 count += stop - x
             x = stop
-            if count >= BLOCK:
-                shade_block(shapes, views, scratch, n, BLOCK, size)
-                drop_block(scratch)
-                count -= BLOCK
-        if count > 0:
-            shade_block(shapes, views, scratch, n, count, size)
         _write_row(scratch.row, out, n, y, width)
 
 

@@ -45,6 +45,8 @@ class CpuRasterizer:
         self._own = threading.local()
         self._pool = ThreadPoolExecutor(self.threads, "draw") if self.threads > 1 else None
         self._shapes: tuple[Geometry, Textures, Shapes] | None = None
+        # Vertices and triangles of each shape's finest level.
+        self._sizes = np.zeros(0, np.int32), np.zeros(0, np.int32)
 
     def close(self) -> None:
         """Stop the threads; twice is fine."""
@@ -62,21 +64,21 @@ class CpuRasterizer:
             np.empty((count if normals else 0, height, width, 3), np.float32),
         )
         shapes, views = self._packed(scene.geometry, scene.textures), _views(scene)
+        need = self._need(scene)
         tasks = [(k, min(k + _VIEWS_A_TASK, count)) for k in range(0, count, _VIEWS_A_TASK)]
         if self.threads > 1 and count > 1:
             size = min(_VIEWS_A_TASK, -(-count // self.threads))
             tasks = [(k, min(k + size, count)) for k in range(0, count, size)]
         if self._pool is None or len(tasks) < 2:
             for start, stop in tasks:
-                self._draw(scene, shapes, views, out, start, stop)
+                self._draw(need, shapes, views, out, start, stop)
         else:
-            list(self._pool.map(lambda task: self._draw(scene, shapes, views, out, *task), tasks))
+            list(self._pool.map(lambda task: self._draw(need, shapes, views, out, *task), tasks))
         return Drawing(out.rgb, out.depth_m, out.segment, out.normal if normals else None)
 
-    def _draw(self, scene: SceneArrays, shapes: Shapes, views: Views, out: Pictures, start: int, stop: int) -> None:
-        size = map_size(scene.camera.width_px, scene.camera.height_px)
-        scratch = self._scratch(scene, size)
-        draw_views(shapes, views, scratch, out, start, stop, self._side, size, self._near, self._error_px)
+    def _draw(self, need: tuple[int, ...], shapes: Shapes, views: Views, out: Pictures, start: int, stop: int) -> None:
+        size = map_size(out.rgb.shape[2], out.rgb.shape[1])
+        draw_views(shapes, views, self._scratch(need), out, start, stop, self._side, size, self._near, self._error_px)
 
     def _packed(self, geometry: Geometry, textures: Textures) -> Shapes:
         if self._shapes is None or self._shapes[0] is not geometry or self._shapes[1] is not textures:
@@ -86,24 +88,27 @@ class CpuRasterizer:
                 texels = np.zeros(1, np.uint32)
             shapes = Shapes(**own, texels=texels, texture_start=textures.start, texture_size_px=textures.size_px)
             self._shapes = geometry, textures, shapes
+            finest = geometry.shape_level[:-1]
+            self._sizes = np.diff(geometry.level_vertex)[finest], np.diff(geometry.level_triangle)[finest]
         return self._shapes[2]
 
-    def _scratch(self, scene: SceneArrays, size: int) -> Scratch:
-        """Return this thread's memory, made anew when the scene needs more."""
-        g = scene.geometry
-        vertices = np.diff(g.level_vertex)[g.shape_level[:-1]] if len(g.shape_level) > 1 else np.zeros(1, int)
-        triangles = np.diff(g.level_triangle)[g.shape_level[:-1]] if len(g.shape_level) > 1 else np.zeros(1, int)
-        samples = scene.camera.width_px * scene.camera.height_px * self._side**2
-        need = (
+    def _need(self, scene: SceneArrays) -> tuple[int, ...]:
+        """Return how much of each kind of memory a view of the scene can take."""
+        vertices, triangles = self._sizes
+        width, height = scene.camera.width_px, scene.camera.height_px
+        return (
             int(vertices[scene.shape].sum(axis=1).max(initial=1)),
             int(triangles[scene.shape].sum(axis=1).max(initial=1)),
             scene.shape.shape[1],
-            samples,
+            width * height * self._side**2,
             scene.light.shape[1],
-            size,
+            map_size(width, height),
             int(vertices.max(initial=1)),
-            scene.camera.width_px,
+            width,
         )
+
+    def _scratch(self, need: tuple[int, ...]) -> Scratch:
+        """Return this thread's memory, made anew when more is needed."""
         held: tuple[tuple[int, ...], Scratch] | None = getattr(self._own, "held", None)
         if held is None or any(a < b for a, b in zip(held[0], need, strict=True)):
             if held is not None:
