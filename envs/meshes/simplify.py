@@ -24,7 +24,7 @@ def simplified(mesh: Mesh) -> MeshLevels:
     """Return the mesh and coarser versions of it, each with at most 80 % of the triangles of the one before.
 
     Edges are collapsed in the order of their quadric error (Garland and Heckbert, Surface simplification using quadric
-    error metrics, 1997), by the library meshoptimizer: vertices that share a position move together, and borders of
+    error metrics, 1997), by the library meshoptimizer (through almeshopt, which has wheels): vertices that share a position move together, and borders of
     parts and seams of textures stay what they are. Then the vertices move to where the surface fits best, see
     `fitted`. Normals are no seams: a corner of a coarse triangle takes, among the normals that the full mesh has at
     its place, the one nearest to its face.
@@ -83,20 +83,13 @@ def _vertex_part(mesh: Mesh) -> Int:
 
 def _collapsed(indices: NDArray[np.uint32], points: NDArray[np.float32], error_m: float) -> tuple[Int, float]:
     """Return triangles (T, 3) of the same points and the library's error, metres."""
-    import meshoptimizer  # type: ignore[import-untyped]
+    import almeshopt  # type: ignore[import-untyped]
 
-    found = np.zeros(indices.size, np.uint32)
-    reached = np.zeros(1, np.float32)
-    count = meshoptimizer.simplify(
-        found,
-        indices.ravel(),
-        points,
-        target_index_count=0,
-        target_error=error_m,
-        options=meshoptimizer.SIMPLIFY_ERROR_ABSOLUTE | meshoptimizer.SIMPLIFY_PRUNE,
-        result_error=reached,
+    options = almeshopt.SIMPLIFY_ERROR_ABSOLUTE | almeshopt.SIMPLIFY_PRUNE
+    found, error = almeshopt.simplify(
+        np.ascontiguousarray(indices.ravel()), np.ascontiguousarray(points), 0, error_m, options=options
     )
-    return found[:count].reshape(-1, 3).astype(np.int64), float(reached[0])
+    return found.reshape(-1, 3).astype(np.int64), float(error)
 
 
 def _level(mesh: Mesh, vertices: Int, part: Int, place: Int, corners: NDArray[np.float64]) -> Mesh:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.sensing.exact import inlined, kernel
+from envs.sensing.exact import inlined, part
 
 Ints = NDArray[np.int32]
 _I = np.int32
@@ -126,7 +126,7 @@ def _write(a: Ints, at: int, step: int, v: _Eight) -> None:
     a[at + 7 * step] = v[7]
 
 
-@kernel
+@part
 def forward_row(row: Ints, blocks: int) -> None:
     """Transform each eight neighbours of a row (8 * blocks,) in place; values become 4 * sqrt(8) times as large."""
     for k in range(blocks):
@@ -135,7 +135,7 @@ def forward_row(row: Ints, blocks: int) -> None:
         _write(row, 8 * k, 1, (zero, v[1], v[2], v[3], four, v[5], v[6], v[7]))
 
 
-@kernel
+@part
 def forward_columns(a: Ints, width: int) -> None:
     """Transform columns of eight values, STRIDE apart, in place: 8 times what the orthonormal transform gives."""
     for x in range(width):
@@ -144,14 +144,14 @@ def forward_columns(a: Ints, width: int) -> None:
         _write(a, x, STRIDE, (zero, v[1], v[2], v[3], four, v[5], v[6], v[7]))
 
 
-@kernel
+@part
 def inverse_columns(a: Ints, width: int) -> None:
     """Transform columns of eight coefficients, STRIDE apart, back in place."""
     for x in range(width):
         _write(a, x, STRIDE, _inverse(_read(a, x, STRIDE), _INVERSE_COLUMNS))
 
 
-@kernel
+@part
 def inverse_row(row: Ints, blocks: int) -> None:
     """Transform each eight neighbours of a row (8 * blocks,) back in place."""
     for k in range(blocks):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.sensing.blur import blur_across, blur_down
 from envs.sensing.elementary import exp2, log2
-from envs.sensing.exact import inlined, kernel
+from envs.sensing.exact import inlined, kernel, part, whole
 from envs.sensing.light import Float
 from envs.sensing.normal import fill_normal, room_for
 
@@ -56,7 +57,7 @@ def develop(
     """
     height, width = rgb.shape[0], rgb.shape[1]
     reach = taps.shape[0] - 1
-    line = scratch.reshape(-1)[LINE * scratch.shape[1] :][: _floats(3 * width)]
+    line = scratch.reshape(-1)[LINE * scratch.shape[1] :][: whole(3 * width)]
     done, fresh, here, size = 0, 0, 0, ring.shape[0]
     stride = padded.shape[1]
     for y in range(height):
@@ -65,15 +66,15 @@ def develop(
         else:
             while done < height and done <= y + reach:
                 _tone_row(rgb, done, padded.reshape(-1), stride, reach, grid, down, across, settings, scratch)
-                _blur_across(padded, ring[fresh], taps, width)
+                blur_across(padded, ring[fresh], taps, width)
                 done += 1
                 fresh = fresh + 1 if fresh + 1 < size else 0
-            _blur_down(ring, line, taps, y, here, height)
+            blur_down(ring, line, taps, y, here, height)
             here = here + 1 if here + 1 < size else 0
         finish_row(line, width, planes, y, settings[NOISE], settings[GRAIN], scratch, keys)
 
 
-@kernel
+@part
 def _tone_row(
     rgb: Picture,
     y: int,
@@ -91,7 +92,7 @@ def _tone_row(
     _split_row(rgb, y, scratch)
     if grid.shape[0] > 0:
         _light_row(scratch, grid, down[y], across, width)
-    length = _floats(width)
+    length = whole(width)
     red, green, blue, glass = scratch[RED], scratch[RED + 1], scratch[RED + 2], scratch[GLASS, :length]
     _glass_row(glass, y, width, rgb.shape[0], settings[BRIGHT], settings[VIGNETTING])
     veil, gamma, knee = settings[VEIL], settings[GAMMA], settings[KNEE]
@@ -113,13 +114,13 @@ def _tone_row(
                 to[x] = (power if value > _ZERO else _ZERO) * glass[x] + veil
 
 
-@kernel
+@part
 def _split_row(rgb: Picture, y: int, scratch: Float) -> None:
     """Write the three channels of a row into the first rows of the scratch memory."""
     row, width = rgb[y].reshape(-1), rgb.shape[1]
     red, green, blue = scratch[RED], scratch[RED + 1], scratch[RED + 2]
     # Beyond the end of a row lies the next one.
-    for x in range(min(_floats(width), width * (rgb.shape[0] - y))):
+    for x in range(min(whole(width), width * (rgb.shape[0] - y))):
         red[x] = np.float32(row[3 * x])
         green[x] = np.float32(row[3 * x + 1])
         blue[x] = np.float32(row[3 * x + 2])
@@ -127,10 +128,10 @@ def _split_row(rgb: Picture, y: int, scratch: Float) -> None:
 
 @inlined
 def _mixed(grid: Float, down: Float, k: int) -> np.float32:
-    return down[0] * grid[0, k] + down[1] * grid[1, k] + down[2] * grid[2, k] + down[3] * grid[3, k]
+    return np.float32(down[0] * grid[0, k] + down[1] * grid[1, k] + down[2] * grid[2, k] + down[3] * grid[3, k])
 
 
-@kernel
+@part
 def _light_row(scratch: Float, grid: Float, down: Float, across: Float, width: int) -> None:
     """Multiply the three channels of a row by uneven light."""
     light = scratch[LIGHT]
@@ -151,11 +152,6 @@ def _light_row(scratch: Float, grid: Float, down: Float, across: Float, width: i
 
 
 @inlined
-def _floats(width: int) -> int:
-    return (width + 15) // 16 * 16
-
-
-@inlined
 def _glass_row(glass: Float, y: int, width: int, height: int, bright: np.float32, vignetting: np.float32) -> None:
     cx, cy = np.float32(0.5) * np.float32(width - 1), np.float32(0.5) * np.float32(height - 1)
     falls = vignetting / max(cx * cx + cy * cy, np.float32(1e-9))
@@ -165,7 +161,7 @@ def _glass_row(glass: Float, y: int, width: int, height: int, bright: np.float32
         glass[x] = bright * (_ONE - falls * (dx * dx + dy * dy))
 
 
-@kernel
+@part
 def _roll_off(to: Float, knee: np.float32) -> None:
     room = _ONE - knee
     for x in range(to.shape[0]):
@@ -174,79 +170,7 @@ def _roll_off(to: Float, knee: np.float32) -> None:
         to[x] = min(value, knee) + room * (_ONE - exp2(above * (-_LOG2_E / room)))
 
 
-@kernel
-def _three(out: Float, taps: Float, middle: Float, a: Float, b: Float) -> None:
-    at, beside = taps[0], taps[1]
-    for x in range(out.shape[0]):
-        out[x] = at * middle[x] + beside * (a[x] + b[x])
-
-
-@kernel
-def _five(out: Float, taps: Float, middle: Float, a: Float, b: Float, c: Float, d: Float) -> None:
-    at, beside, next_to = taps[0], taps[1], taps[2]
-    for x in range(out.shape[0]):
-        out[x] = at * middle[x] + beside * (a[x] + b[x]) + next_to * (c[x] + d[x])
-
-
-@kernel
-def _add_pair(out: Float, weight: np.float32, a: Float, b: Float) -> None:
-    for x in range(out.shape[0]):
-        out[x] += weight * (a[x] + b[x])
-
-
-@inlined
-def _mirrored(y: int, count: int) -> int:
-    """Return the row that stands for row y beyond the edges, which are mirrors on the outermost rows."""
-    if 0 <= y < count:
-        return y
-    if count == 1:
-        return 0
-    y = abs(y) % (2 * (count - 1))
-    return min(y, 2 * (count - 1) - y)
-
-
-@kernel
-def _blur_across(padded: Float, out: Float, taps: Float, width: int) -> None:
-    reach = taps.shape[0] - 1
-    for c in range(3):
-        row = padded[c]
-        for k in range(1, reach + 1):
-            row[reach - k] = row[reach + _mirrored(-k, width)]
-            row[reach + width - 1 + k] = row[reach + _mirrored(width - 1 + k, width)]
-        to = out[c * width : c * width + _floats(width)]
-        if reach == 1:
-            _three(to, taps, row[1:], row, row[2:])
-        else:
-            _five(to, taps, row[reach:], row[reach - 1 :], row[reach + 1 :], row[reach - 2 :], row[reach + 2 :])
-        for k in range(3, reach + 1):
-            _add_pair(to, taps[k], row[reach - k :], row[reach + k :])
-
-
-@inlined
-def _near(ring: Float, y: int, k: int, here: int, height: int) -> Float:
-    """Return row y + k of the picture from the ring, in which row y is in slot `here`."""
-    size = ring.shape[0]
-    slot = here + _mirrored(y + k, height) - y
-    if slot < 0:
-        slot += size
-    elif slot >= size:
-        slot -= size
-    return ring[slot]
-
-
-@kernel
-def _blur_down(ring: Float, out: Float, taps: Float, y: int, here: int, height: int) -> None:
-    above, below = _near(ring, y, -1, here, height), _near(ring, y, 1, here, height)
-    if taps.shape[0] == 2:
-        _three(out, taps, ring[here], above, below)
-    else:
-        farther, lower = _near(ring, y, -2, here, height), _near(ring, y, 2, here, height)
-        _five(out, taps, ring[here], above, below, farther, lower)
-    for k in range(3, taps.shape[0]):
-        _add_pair(out, taps[k], _near(ring, y, -k, here, height), _near(ring, y, k, here, height))
-
-
-@kernel
+@part
 def finish_row(
     line: Float,
     width: int,
@@ -299,7 +223,7 @@ def finish(
 ) -> None:
     """Write the grey levels (3, H, W) of display values (H, W, 3), contiguous, with noise and grain; see `develop`."""
     width = display.shape[1]
-    line = scratch.reshape(-1)[LINE * scratch.shape[1] :][: _floats(3 * width)]
+    line = scratch.reshape(-1)[LINE * scratch.shape[1] :][: whole(3 * width)]
     for y in range(display.shape[0]):
         row = display[y].reshape(-1)
         for c in range(3):

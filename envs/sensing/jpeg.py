@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.sensing.cosine import STRIDE, Ints, forward_columns, forward_row, inverse_columns, inverse_row
-from envs.sensing.exact import inlined, kernel
+from envs.sensing.exact import inlined, kernel, part
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -74,7 +74,7 @@ def _mul(a: np.int32, b: np.int32) -> np.int32:
     return np.int32(a * b)
 
 
-@kernel
+@part
 def _copy(source: Bytes, to: Bytes) -> None:
     for x in range(to.shape[0]):
         to[x] = source[x]
@@ -86,7 +86,7 @@ def _repeat_last(row: Bytes, width: int) -> None:
         row[x] = row[width - 1]
 
 
-@kernel
+@part
 def _weighted(
     planes: Bytes, y: int, out: Bytes, red: np.int32, green: np.int32, blue: np.int32, offset: np.int32
 ) -> None:
@@ -97,7 +97,7 @@ def _weighted(
     _repeat_last(out, r.shape[0])
 
 
-@kernel
+@part
 def _to_luma(planes: Bytes, luma: Bytes) -> None:
     height = planes.shape[1]
     for y in range(height):
@@ -106,7 +106,7 @@ def _to_luma(planes: Bytes, luma: Bytes) -> None:
         _copy(luma[height - 1], luma[y])
 
 
-@kernel
+@part
 def _to_chroma(planes: Bytes, chroma: Bytes, c: int, wide: Bytes) -> None:
     """Write blue (c = 0) or red (1) less brightness, the mean of two by two pixels."""
     height = planes.shape[1]
@@ -127,7 +127,7 @@ def _to_chroma(planes: Bytes, chroma: Bytes, c: int, wide: Bytes) -> None:
         _copy(chroma[half - 1], chroma[y])
 
 
-@kernel
+@part
 def _code(plane: Bytes, steps: Floats, work: Ints) -> None:
     """Transform blocks of a plane, round the coefficients to whole steps, and transform back."""
     for y in range(0, plane.shape[0], 8):
@@ -152,7 +152,7 @@ def _code(plane: Bytes, steps: Floats, work: Ints) -> None:
                     out[x] = _clipped(np.int32(back[x] + _MIDDLE))
 
 
-@kernel
+@part
 def _round_to_steps(row: Ints, steps: Floats, width: int) -> None:
     """Round coefficients, which come in 8 times too large, to whole steps, half away from zero."""
     for x in range(width):
@@ -163,7 +163,7 @@ def _round_to_steps(row: Ints, steps: Floats, width: int) -> None:
         row[x] = size if row[x] >= _ZERO else np.int32(-size)
 
 
-@kernel
+@part
 def _doubled(near: Bytes, far: Bytes, out: Bytes, work: Ints, count: int) -> None:
     """Write a row twice as long, 3 / 4 of each value from the nearer neighbour in either direction."""
     for x in range(count):
@@ -175,7 +175,7 @@ def _doubled(near: Bytes, far: Bytes, out: Bytes, work: Ints, count: int) -> Non
     out[2 * count - 1] = np.uint8(_add(_mul(work[count - 1], _FOUR), _SEVEN) >> _FOUR)
 
 
-@kernel
+@part
 def _to_rgb(luma: Bytes, blue: Bytes, red: Bytes, r: Bytes, g: Bytes, b: Bytes) -> None:
     for x in range(r.shape[0]):
         off = np.int32(_add(_mul(_I(_I(red[x]) - _MIDDLE), _RED_CR), _HALF_STEP) >> _STEP)

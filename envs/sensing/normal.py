@@ -34,7 +34,8 @@ _MINUS_2_LN_2 = np.float32(-2.0 * math.log(2.0))
 def key_of(seed: int, stream: Stream) -> Key:
     """Return the key of one of the streams of a seed, which has up to 128 bits (SplitMix64, Steele et al. 2014)."""
     seed = int(seed)
-    z = ((seed ^ (seed >> 64)) * 256 + stream + 1) * 0x9E3779B97F4A7C15 & _WORD
+    folded = seed + (seed >> 64) * 0xA0761D6478BD642F
+    z = (folded + 1) * 0x9E3779B97F4A7C15 + stream * 0xD1342543DE82EF95 & _WORD
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & _WORD
     z = (z ^ (z >> 27)) * 0x94D049BB133111EB & _WORD
     z ^= z >> 31
@@ -85,7 +86,7 @@ def fill_log_normal(out: Float, std: np.float32, low: int, high: int) -> None:
 def gaussian(shape: tuple[int, ...], rng: np.random.Generator) -> Float:
     """Return independent standard normal values of this shape; the generator gives their key."""
     count = math.prod(shape)
-    out = np.empty(room_for(count), np.float32)
+    out = np.empty(count + 31, np.float32)
     low, high = rng.integers(0, 1 << 32, 2)
     fill_normal(out, count, 0, int(low), int(high), np.float32(1.0))
     return out[:count].reshape(shape)

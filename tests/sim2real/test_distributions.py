@@ -62,7 +62,6 @@ def draws(distribution: Distribution, elements: int = 1) -> np.ndarray:
         (Triangular(0.0, 0.0, 1.0), stats.triang(0.0)),
         (Triangular(0.0, 1.0, 1.0), stats.triang(1.0)),
     ],
-    ids=str,
 )
 def test_quantiles_are_those_of_scipy(distribution: Distribution, same: Any) -> None:
     u = np.concatenate([[1e-6, 1e-3], np.linspace(0.01, 0.99, 99), [1 - 1e-3, 1 - 1e-6]])

@@ -36,9 +36,8 @@ def inlined(function: F) -> F:
     return cast(F, numba.njit(forceinline=True, **_OPTIONS)(function))
 
 
-def _forget_stale_code() -> None:
-    """Remove cached machine code that other sources made: Numba looks at a kernel's own file, not at those it calls."""
-    folder = Path(__file__).parent
+def forget_stale_code(folder: Path) -> None:
+    """Remove cached machine code that other sources of a folder made: Numba looks at a kernel's own file only."""
     cache = folder / "__pycache__"
     digest = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(folder.glob("*.py")))).hexdigest()
     stamp = cache / "kernels.sha256"
@@ -50,4 +49,4 @@ def _forget_stale_code() -> None:
             stamp.write_text(digest)
 
 
-_forget_stale_code()
+forget_stale_code(Path(__file__).parent)

@@ -16,7 +16,8 @@ import numpy as np
 
 from envs.rendering.cpu.compiled import inlined
 from envs.rendering.cpu.raster import ONE, ZERO
-from envs.rendering.cpu.shadow import NONE, lit_share
+from envs.rendering.cpu.shadow import NONE
+from envs.rendering.cpu.shadow_lookup import lit_share
 from envs.rendering.cpu.surface import (
     BACK,
     BLOCK,

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from calibration.camera import CameraIntrinsics
-from envs.sensing.lens import fringed, uneven_light
+from envs.sensing.lens import blur_taps, fringed, uneven_grid, uneven_light
 
 CAMERA = CameraIntrinsics(160, 120, 150.0, 150.0, 70.0, 64.0)
 
@@ -36,8 +36,25 @@ def test_without_fringes_the_picture_is_the_same() -> None:
 
 
 def test_uneven_light_is_cubic_between_the_values_of_a_grid() -> None:
-    found = uneven_light(120, 160, 0.2, np.random.default_rng(4))
     grid = np.exp(0.2 * np.random.default_rng(4).standard_normal((4, 5), dtype=np.float32))
+    found = uneven_light(120, 160, grid)
     expected = cv2.resize(grid, (160, 120), interpolation=cv2.INTER_CUBIC)
     for k in range(3):
         np.testing.assert_allclose(found[..., k], expected, rtol=1e-5)
+
+
+def test_the_grid_of_uneven_light_is_log_normal() -> None:
+    logs = np.log([uneven_grid(0.2, seed) for seed in range(500)]).astype(float)
+    assert logs.mean() == pytest.approx(0.0, abs=0.008)
+    assert logs.std() == pytest.approx(0.2, rel=0.03)
+    assert abs(np.corrcoef(logs[:-1].ravel(), logs[1:].ravel())[0, 1]) < 0.04
+    assert np.abs(np.corrcoef(logs.reshape(500, 20).T) - np.eye(20)).max() < 0.2
+
+
+@pytest.mark.parametrize("std_px", [0.3, 0.6, 0.9, 2.5, 40.0])
+def test_the_taps_of_blur_are_a_gaussian(std_px: float) -> None:
+    taps = blur_taps(std_px)
+    full = cv2.getGaussianKernel(2 * round(5 * std_px) + 3, std_px)[:, 0]
+    expected = full[len(full) // 2 :][: len(taps)]
+    np.testing.assert_allclose(taps, expected, atol=3e-4)
+    assert taps[0] + 2 * taps[1:].sum() == pytest.approx(1.0, abs=1e-6)
