@@ -24,7 +24,8 @@ def simplified(mesh: Mesh) -> MeshLevels:
     """Return the mesh and coarser versions of it, each with at most 80 % of the triangles of the one before.
 
     Edges are collapsed in the order of their quadric error (Garland and Heckbert, Surface simplification using quadric
-    error metrics, 1997), by the library meshoptimizer (through almeshopt, which has wheels): vertices that share a position move together, and borders of
+    error metrics, 1997), by the library meshoptimizer:
+    vertices that share a position move together, and borders of
     parts and seams of textures stay what they are. Then the vertices move to where the surface fits best, see
     `fitted`. Normals are no seams: a corner of a coarse triangle takes, among the normals that the full mesh has at
     its place, the one nearest to its face.
