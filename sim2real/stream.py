@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -71,6 +72,7 @@ class SimulatedFrames:
         self._depth = depth
         self._threads = threads
         self._renderer: Renderer | None = None
+        self._pool: ThreadPoolExecutor | None = None
 
     def world(self, index: int) -> WorldParams:
         """Return the world of frame number `index`."""
@@ -84,16 +86,20 @@ class SimulatedFrames:
         """Return the frames of these worlds."""
         if self._renderer is None:
             self._renderer = make_renderer(self.rig, self.renderer, self._threads)
+            self._pool = ThreadPoolExecutor(self._threads or None, "sense") if self._threads != 1 else None
         images = self._renderer.render(worlds, self.camera)
         labels = label_images(self.rig, worlds, images)
         rgb = np.empty_like(images.rgb)
         depth = np.empty_like(images.depth_m) if self._depth else None
-        for k, world in enumerate(worlds):
-            camera = images.views[k].intrinsics
-            sharp, true = images.rgb[k], images.depth_m[k]
-            rgb[k] = measure_through(sharp, true, camera, world.lens, world.sensor, world.noise_seed)
+
+        def sense(k: int) -> None:
+            world, camera, true = worlds[k], images.views[k].intrinsics, images.depth_m[k]
+            rgb[k] = measure_through(images.rgb[k], true, camera, world.lens, world.sensor, world.noise_seed)
             if depth is not None:
                 depth[k] = measure_depth(true, world.depth, camera, world.noise_seed)
+
+        # Sensors are compiled code that runs without the interpreter's lock.
+        list(map(sense, range(len(worlds))) if self._pool is None else self._pool.map(sense, range(len(worlds))))
         return Batch(rgb, labels.keypoints_px, labels.visible, labels.points_m, depth)
 
     def close(self) -> None:
@@ -101,6 +107,9 @@ class SimulatedFrames:
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
 
     def __getitems__(self, indices: list[int]) -> Batch:
         """Return a batch; torch's data loader calls this."""
