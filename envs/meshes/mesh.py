@@ -45,7 +45,8 @@ class MeshLevels:
 
     Attributes:
         meshes: the levels.
-        errors_m: how far the surface of each level is from the finest one at most, metres, ascending from 0.
+        errors_m: how far the surface of each level is from the finest one, metres, ascending from 0; the largest
+            distance at sampled points, so a small detail between them can be farther off.
     """
 
     meshes: tuple[Mesh, ...]
