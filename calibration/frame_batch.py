@@ -47,13 +47,7 @@ class FrameBatch:
         names = tuple(b.name for b in bodies)
         if names != self._bodies:
             self._bodies = names
-            parents = [
-                self._number[
-                    "world" if b.role == "distractor" or self._is_robot(b.name) else self._rig.body(b.name).parent
-                ]
-                for b in bodies
-            ]
-            self._parents = np.array(parents, np.int64)
+            self._parents = np.array([self._number[self._parent(b)] for b in bodies], np.int64)
         first = len(self._chain) + 1
         frames[:, first:] = frames[:, self._parents] @ own
         if self._root is not None and "robot" in names:

@@ -213,14 +213,14 @@ def _read_urdf(path: str) -> tuple[str, list[Link]]:
         for child, joint in joints.items():
             if _attribute(joint, "parent", "link") == parent:
                 try:
-                    links.append(_link_of(joint, _frame_name(parent), _frame_name(child)))
+                    links.append(_link_of(joint, frame_name(parent), frame_name(child)))
                 except ValueError as error:
                     raise InputError(f"robot.urdf must be a URDF file, got {path}: {error}") from None
                 pending.append(child)
-    return _frame_name(roots[0]), links
+    return frame_name(roots[0]), links
 
 
-def _frame_name(link: str) -> str:
+def frame_name(link: str) -> str:
     """Return the name of a link's frame; a URDF's own "world" moves with its base, the station's does not."""
     return "world of the URDF" if link == "world" else link
 

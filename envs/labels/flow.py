@@ -9,9 +9,9 @@ from calibration.kinematics import frame_matrices
 from calibration.rig import Rig
 from calibration.view import CameraView
 from calibration.world import WorldParams
-from envs.labels.motion import view_after, world_after
 from envs.labels.outlines import is_arm
 from envs.labels.placement import camera_from_world, inverse, moved
+from envs.motion import view_after, world_after
 
 
 def optical_flow(

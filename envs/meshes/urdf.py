@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.errors import InputError
-from calibration.kinematics import _frame_name, matrix_of
+from calibration.kinematics import frame_name, matrix_of
 from envs.meshes.cache import mesh_levels
 from envs.meshes.mesh import MeshLevels, Part, Vector3
 from envs.meshes.obj_file import colour
@@ -57,7 +57,7 @@ def urdf_visuals(path: Path) -> list[Visual]:
                 if isinstance(error, InputError):
                     raise
                 raise InputError(f"link '{link.get('name')}' has a visual that is not understood: {path}") from None
-            visuals.append(Visual(_frame_name(link.get("name", "")), origin, levels))
+            visuals.append(Visual(frame_name(link.get("name", "")), origin, levels))
     return visuals
 
 

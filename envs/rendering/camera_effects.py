@@ -15,7 +15,7 @@ from calibration.camera import CameraIntrinsics
 from calibration.frame_batch import FrameBatch
 from calibration.view import CameraView
 from calibration.world import WorldParams
-from envs.labels.motion import view_after, world_after
+from envs.motion import view_after, world_after
 from envs.rendering.drawing import Drawing
 from envs.rendering.renderer import Images
 from envs.rendering.rig_arrays import RigArrays
@@ -36,6 +36,10 @@ class Rasterizer(Protocol):
 
     def draw(self, scene: SceneArrays, normals: bool = False) -> Drawing:
         """Return the pictures of all views."""
+        ...
+
+    def close(self) -> None:
+        """Release what it holds; twice is fine."""
         ...
 
 

@@ -14,18 +14,17 @@ import numpy as np
 
 from envs.rendering.cpu.compiled import kernel
 from envs.rendering.cpu.raster import ONE, OVERLAP, SMALLEST_AREA, ZERO, above, below, fill_depth
-from envs.rendering.cpu.transform import level_for_shadow
+from envs.rendering.cpu.transform import level_for_shadow, radius_in_camera
 
 # Kinds of map.
 NONE, PARALLEL, CENTRAL = 0, 1, 2
 # Bodies larger than this cast no shadow: floors and walls, which would leave no texels for the rest.
 _LARGEST_CASTER_M = np.float32(3.0)
-_NEAR_LAMP_M = np.float32(0.02)
+NEAR_LAMP_M = np.float32(0.02)
 _FAR = np.float32(1e30)
 _EMPTY = np.float32(-1e30)
 # Tangent of the largest angle to its middle that a lamp's map holds.
 _WIDE = np.float32(3.0)
-_WIDEST, _SIXTEENTH, _THREE_QUARTERS = np.float32(12.0), np.float32(1.0 / 16.0), np.float32(0.75)
 
 
 @kernel
@@ -115,15 +114,6 @@ def casts(views: Any, shapes: Any, scratch: Any, n: int, i: int) -> bool:
 
 
 @kernel
-def radius_in_camera(shapes: Any, m: Any, s: int) -> Any:
-    """Return the radius of a shape's bounding sphere after its matrix (3, 4)."""
-    largest = ZERO
-    for k in range(3):
-        largest = max(largest, m[0, k] * m[0, k] + m[1, k] * m[1, k] + m[2, k] * m[2, k])
-    return shapes.shape_radius_m[s] * np.float32(math.sqrt(largest))
-
-
-@kernel
 def _middle_of_casters(views: Any, shapes: Any, scratch: Any, n: int) -> Any:
     x, y, z, count = ZERO, ZERO, ZERO, ZERO
     for i in range(views.shape.shape[1]):
@@ -158,9 +148,9 @@ def _widen(box: Any, axes: Any, origin: Any, central: bool, x: Any, y: Any, z: A
     v = axes[1, 0] * px + axes[1, 1] * py + axes[1, 2] * pz
     if central:
         depth = -(axes[2, 0] * px + axes[2, 1] * py + axes[2, 2] * pz)
-        if depth + radius < _NEAR_LAMP_M:
+        if depth + radius < NEAR_LAMP_M:
             return
-        depth = max(depth - radius, _NEAR_LAMP_M)
+        depth = max(depth - radius, NEAR_LAMP_M)
         u, v, radius = u / depth, v / depth, radius / depth
     box[0], box[1] = min(box[0], u - radius), min(box[1], v - radius)
     box[2], box[3] = max(box[2], u + radius), max(box[3], v + radius)
@@ -224,7 +214,7 @@ def _to_map(source: Any, corner: Any, first: int, count: int, m: Any, central: b
         for v in range(count):
             x, y, z = source[first + v, 0], source[first + v, 1], source[first + v, 2]
             depth = m30 * x + m31 * y + m32 * z + m33
-            w = ONE / depth if depth > _NEAR_LAMP_M else ZERO
+            w = ONE / depth if depth > NEAR_LAMP_M else ZERO
             corner[v, 0] *= w
             corner[v, 1] *= w
             corner[v, 2] = w

@@ -8,9 +8,8 @@ import numpy as np
 
 from envs.rendering.cpu.compiled import inlined, kernel
 from envs.rendering.cpu.raster import HALF, ONE, ZERO
-from envs.rendering.cpu.shadow import CENTRAL, NONE
+from envs.rendering.cpu.shadow import CENTRAL, NEAR_LAMP_M, NONE
 
-_NEAR_LAMP_M = np.float32(0.02)
 _WIDEST, _SIXTEENTH, _THREE_QUARTERS = np.float32(12.0), np.float32(1.0 / 16.0), np.float32(0.75)
 
 
@@ -30,7 +29,7 @@ def lit_share(
     depth = ONE
     if kind == CENTRAL:
         depth = m[light, 3, 0] * x + m[light, 3, 1] * y + m[light, 3, 2] * z + m[light, 3, 3]
-        if depth <= _NEAR_LAMP_M:
+        if depth <= NEAR_LAMP_M:
             return ONE
         texel = texel * depth
     # A point is compared from a little above its surface, by a texel and a half, against its own shadow.
@@ -40,7 +39,7 @@ def lit_share(
     v = m[light, 1, 0] * x + m[light, 1, 1] * y + m[light, 1, 2] * z + m[light, 1, 3]
     if kind == CENTRAL:
         depth = m[light, 3, 0] * x + m[light, 3, 1] * y + m[light, 3, 2] * z + m[light, 3, 3]
-        if depth <= _NEAR_LAMP_M:
+        if depth <= NEAR_LAMP_M:
             return ONE
         u, v = u / depth, v / depth
         near = ONE / (depth - np.float32(0.3) * texel)
@@ -96,7 +95,7 @@ def _soft(
     if found == ZERO:
         return ONE
     gap /= found
-    radius = spread * gap / max(depth - gap, _NEAR_LAMP_M) if central else spread * gap
+    radius = spread * gap / max(depth - gap, NEAR_LAMP_M) if central else spread * gap
     radius = min(max(radius / texel, ONE), _WIDEST)
     total = ZERO
     for k in range(16):

@@ -73,6 +73,12 @@ def level_for_shadow(shapes: Any, views: Any, scratch: Any, n: int, i: int) -> i
 
 
 @kernel
+def radius_in_camera(shapes: Any, m: Any, s: int) -> Any:
+    """Return the radius of a shape's bounding sphere after its matrix (3, 4)."""
+    return shapes.shape_radius_m[s] * _largest_scale(m)
+
+
+@kernel
 def _largest_scale(m: Any) -> Any:
     largest = ZERO
     for k in range(3):

@@ -12,7 +12,7 @@ from calibration.rig_file import load_rig, parse_rig
 from calibration.view import CameraView
 from calibration.world import WorldParams, with_values
 from envs.labels.flow import optical_flow
-from envs.labels.motion import view_after, world_after
+from envs.motion import view_after, world_after
 from envs.rendering.renderer import Images
 from envs.rendering.tiny import TinyRenderer
 
