@@ -60,6 +60,8 @@ class Body:
         rpy_rad: its orientation in the parent.
         rgb: nominal colour, 0 to 1.
         size_uncertainty: half-width of its relative size, such as 0.1 for 10 %.
+        mass_kg: nominal mass; what stands still in the world does not use it.
+        friction: nominal coefficient of lateral (Coulomb) friction; a contact has the product of its two bodies'.
     """
 
     name: str
@@ -73,6 +75,8 @@ class Body:
     rpy_rad: Vector3 = ZERO
     rgb: Vector3 = (0.7, 0.7, 0.7)
     size_uncertainty: float = 0.0
+    mass_kg: float = 0.1
+    friction: float = 1.0
 
     def __post_init__(self) -> None:
         """Check that the sizes fit the shape and are lengths in metres."""
@@ -88,6 +92,10 @@ class Body:
                     raise ValueError(f"{name} must be at most {LARGEST_LENGTH_M:g} m, got {length:g}; is it in mm?")
         if not 0.0 <= self.size_uncertainty < 0.5:
             raise ValueError(f"size_uncertainty is relative, 0 to 0.5, got {self.size_uncertainty:g}")
+        if not self.mass_kg > 0:
+            raise ValueError(f"mass_kg must be more than 0, got {self.mass_kg:g}")
+        if self.friction < 0:
+            raise ValueError(f"friction must be 0 or more, got {self.friction:g}")
 
     def half_extents_m(self) -> Vector3:
         """Return half the size of the body's own bounding box, metres."""
@@ -98,11 +106,72 @@ class Body:
 
 
 @dataclass(frozen=True)
+class Gripper:
+    """The joints that open and close, each with its position at both ends; they move together.
+
+    Attributes:
+        open: position of each joint when open, radians or metres.
+        closed: position of the same joints when closed.
+        force: highest force (N) or torque (N m) of each joint.
+        friction: lateral friction coefficient of the links that these joints move.
+    """
+
+    open: Mapping[str, float]
+    closed: Mapping[str, float]
+    force: float = 40.0
+    friction: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check that both ends name the same joints."""
+        if not self.open or set(self.open) != set(self.closed):
+            raise ValueError(
+                f"open and closed must name the same joints, got {', '.join(self.open)} and {', '.join(self.closed)}"
+            )
+        if not self.force > 0:
+            raise ValueError(f"force must be more than 0, got {self.force:g}")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where the tool may go, a box in the world, metres."""
+
+    x_m: Range
+    y_m: Range
+    z_m: Range
+
+    def __post_init__(self) -> None:
+        """Check that each range is one."""
+        for name in ("x_m", "y_m", "z_m"):
+            low, high = getattr(self, name)
+            if not low < high:
+                raise ValueError(f"{name} must be [low, high], got [{low:g}, {high:g}]")
+
+
+@dataclass(frozen=True)
 class Robot:
-    """An arm by URDF: a path from the rig file's folder, or `pybullet_data:...` for what PyBullet ships."""
+    """An arm by URDF: a path from the rig file's folder, or `pybullet_data:...` for what PyBullet ships.
+
+    Attributes:
+        urdf: the file.
+        position_m: of its base in the world.
+        rpy_rad: of its base in the world.
+        joints: home position of each joint; 0 for one that is left out.
+        joint_uncertainty_rad: one standard deviation of the joints about that, for perception.
+        start: position of joints at the beginning of a task, where that is not `joints`; the tool keeps the orientation
+            that it has there.
+        tool_link: the link that tasks move, such as "panda_grasptarget"; needed for tasks.
+        tool_point_m: the point of that link between the fingers.
+        gripper: what opens and closes, when there is something.
+        workspace: where the tool may go; needed for tasks.
+    """
 
     urdf: str
     position_m: Vector3 = ZERO
     rpy_rad: Vector3 = ZERO
     joints: Mapping[str, float] = field(default_factory=dict)
     joint_uncertainty_rad: float = 0.0
+    start: Mapping[str, float] = field(default_factory=dict)
+    tool_link: str | None = None
+    tool_point_m: Vector3 = ZERO
+    gripper: Gripper | None = None
+    workspace: Workspace | None = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
@@ -12,15 +14,32 @@ def import_pybullet() -> Any:
     """Return the module pybullet; its build note goes to standard error, as standard output is ours."""
     if "pybullet" in sys.modules:
         return sys.modules["pybullet"]
+    with _standard_output_to(2):
+        import pybullet
+    return pybullet
+
+
+@contextlib.contextmanager
+def without_chatter() -> Iterator[None]:
+    """Drop what PyBullet's C++ code prints to standard output, such as every link that it merges."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        with _standard_output_to(nowhere):
+            yield
+    finally:
+        os.close(nowhere)
+
+
+@contextlib.contextmanager
+def _standard_output_to(descriptor: int) -> Iterator[None]:
     sys.stdout.flush()
     kept = os.dup(1)
     try:
-        os.dup2(2, 1)
-        import pybullet
+        os.dup2(descriptor, 1)
+        yield
     finally:
         os.dup2(kept, 1)
         os.close(kept)
-    return pybullet
 
 
 class Simulation:

@@ -1,0 +1,1 @@
+"""Arms in PyBullet as Gymnasium environments."""

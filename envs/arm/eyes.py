@@ -1,0 +1,74 @@
+"""What cameras of a station see of worlds, many at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.camera import CameraIntrinsics
+from calibration.rig import Rig
+from calibration.world import Vector3, WorldParams
+from envs.rendering.choice import RendererName, make_renderer
+from envs.rendering.renderer import Renderer
+from envs.sensing import measure_through
+
+
+class Eyes:
+    """The cameras of a rig; the renderer is made at first use and may be shared by environments of one process."""
+
+    def __init__(self, rig: Rig, renderer: RendererName = "cpu", threads: int = 1) -> None:
+        """Keep what to make.
+
+        Args:
+            rig: with every body that is drawn.
+            renderer: what draws.
+            threads: that draw on the CPU; 0 for all cores.
+        """
+        self.rig = rig
+        self._name: RendererName = renderer
+        self._threads = threads
+        self._renderer: Renderer | None = None
+
+    def camera(self, size_px: tuple[int, int]) -> CameraIntrinsics:
+        """Return the rig's camera, cropped about its middle to the shape of a picture and resized to it."""
+        return cropped_to(self.rig.camera.intrinsics(), size_px)
+
+    def draw(self, worlds: Sequence[WorldParams], size_px: tuple[int, int]) -> NDArray[np.uint8]:
+        """Return what the camera's sensor makes of each world, uint8 (N, H, W, 3)."""
+        if self._renderer is None:
+            self._renderer = make_renderer(self.rig, self._name, self._threads)
+        images = self._renderer.render(worlds, self.camera(size_px))
+        seen = np.empty_like(images.rgb)
+        for k, world in enumerate(worlds):
+            seen[k] = measure_through(
+                images.rgb[k], images.depth_m[k], images.views[k].intrinsics, world.lens, world.sensor, world.noise_seed
+            )
+        return seen
+
+    def close(self) -> None:
+        """Release the renderer; twice is fine."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+
+def cropped_to(camera: CameraIntrinsics, size_px: tuple[int, int]) -> CameraIntrinsics:
+    """Return the camera with the largest middle part of its picture that has the shape of (width, height), resized."""
+    width, height = size_px
+    scale = min(camera.width_px / width, camera.height_px / height)
+    wide, high = round(width * scale), round(height * scale)
+    left, top = (camera.width_px - wide) // 2, (camera.height_px - high) // 2
+    return camera.cropped(left, top, wide, high).resized(width, height)
+
+
+def world_at(world: WorldParams, joints: dict[str, float], bodies: dict[str, tuple[Vector3, Vector3]]) -> WorldParams:
+    """Return the world with joints and bodies (position, roll-pitch-yaw) where they are at a moment."""
+    placed = tuple(
+        b if b.name not in bodies else dataclasses.replace(b, position_m=bodies[b.name][0], rpy_rad=bodies[b.name][1])
+        for b in world.bodies
+    )
+    moved = tuple(j if j.name not in joints else dataclasses.replace(j, position=joints[j.name]) for j in world.joints)
+    return dataclasses.replace(world, bodies=placed, joints=moved)

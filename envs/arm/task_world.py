@@ -1,0 +1,285 @@
+"""An arm with a task, episode by episode, without Gymnasium: begin, advance, look."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.errors import InputError
+from calibration.kinematics import nominal_world
+from calibration.rig import Rig
+from calibration.rig_file import load_rig
+from calibration.world import BodyParams, WorldParams
+from envs.arm.control import Control, Controller
+from envs.arm.eyes import world_at
+from envs.arm.observation import Observer, rpy_of
+from envs.arm.physics import PhysicsWorld
+from envs.arm.readings import SimulatedSensors
+from envs.arm.settings import PhysicsSettings
+from envs.arm.tool_kinematics import ToolKinematics
+from envs.scene_shapes import body_shape
+from envs.tasks import Reward, Task, make_task
+
+Float = NDArray[np.float64]
+ObservationKind = Literal["state", "pixels", "both"]
+Observation = dict[str, NDArray[Any]]
+WorldSource = Callable[[np.random.Generator], WorldParams]
+
+# Bounds of observed numbers (metres, radians, a second); what is beyond is cut off.
+LARGEST = 100.0
+# A tool that cannot come nearer than this to a corner of the goals' region makes the task unreachable.
+_REACHED_M = 0.02
+
+
+class TaskWorld:
+    """Physics, control, sensors and goals of one task in one rig.
+
+    Attributes:
+        task: what is to be done.
+        rig: the station, with the task's own bodies.
+        world: of this episode, as it began.
+        goal: of this episode, (G,).
+        episode_seed: from which the episode follows, together with its world.
+        readings: of the sensors, now.
+    """
+
+    def __init__(
+        self,
+        rig: str | Rig,
+        task: str,
+        observation: ObservationKind,
+        control: Control,
+        reward: Reward,
+        control_hz: float,
+        worlds: WorldSource | None,
+        physics: PhysicsSettings | None,
+    ) -> None:
+        """Load the station; see `ArmEnv`.
+
+        Raises:
+            InputError: anything of this cannot be, in one line.
+        """
+        for name, value, known in (
+            ("observation", observation, get_args(ObservationKind)),
+            ("reward", reward, get_args(Reward)),
+        ):
+            if value not in known:
+                raise InputError(f"{name} must be one of {', '.join(known)}, got '{value}'")
+        settings = physics or PhysicsSettings()
+        try:
+            self._substeps = settings.substeps(control_hz)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        self.task: Task = make_task(task, load_rig(rig) if isinstance(rig, str) else rig)
+        self.rig = self.task.rig
+        self.observation_kind: ObservationKind = observation
+        self.reward_kind: Reward = reward
+        self._worlds = worlds
+        self._nominal = nominal_world(self.rig)
+        self.physics = PhysicsWorld(self.rig, settings, self.task.objects)
+        self.sensors = SimulatedSensors(self.physics)
+        self._prepare_arm(control, 1.0 / control_hz)
+        self._saved: dict[int, tuple[Float, WorldParams]] = {}
+        self._check_reach()
+        self.begin(0)
+
+    def _prepare_arm(self, control: Control, period_s: float) -> None:
+        robot = self.rig.robot
+        assert robot is not None
+        assert robot.workspace is not None
+        joints, motors = self.physics.joints, self.physics.motors
+        self.kinematics = ToolKinematics(self.rig, {name: (m.low, m.high) for name, m in motors.items()})
+        start = {j.name: j.position for j in self._nominal.joints} | dict(robot.start)
+        if robot.gripper is not None:
+            start.update(robot.gripper.open if self.task.uses_gripper else robot.gripper.closed)
+        self._home = np.array([start[name] for name in joints])
+        self.controller = Controller(
+            control,
+            self.kinematics,
+            motors,
+            self._home,
+            robot.workspace,
+            robot.gripper,
+            self.task.uses_gripper,
+            period_s,
+        )
+        fingers = tuple(robot.gripper.open) if robot.gripper is not None and self.task.uses_gripper else ()
+        self.observer = Observer(self.kinematics, joints, fingers, self.task.objects)
+
+    def _check_reach(self) -> None:
+        """Raise an error where the tool cannot come near a corner of the region in which the task happens."""
+        region, arm = self.task.region, self.controller
+        rest = self._home[[self.physics.joints.index(n) for n in self.kinematics.joints]]
+        for sx in (-1, 1):
+            for sy in (-1, 1):
+                x, y = region.centre_m + region.half_m * (sx, sy)
+                corner = np.clip([x, y, region.table_z_m + 0.03], arm.low, arm.high)
+                found = self.kinematics.reach(rest, corner, arm.rotation, rest, 200)
+                missed = float(np.linalg.norm(self.kinematics.pose(found)[0] - corner))
+                if missed > _REACHED_M:
+                    self.physics.close()
+                    raise InputError(
+                        f"rig {self.rig.name}: the task's region must be within reach, but the tool stays "
+                        f"{missed * 100:.0f} cm from ({corner[0]:.2f}, {corner[1]:.2f}, {corner[2]:.2f}) m; make "
+                        "robot.workspace smaller, or give robot.joints from which the tool gets there"
+                    )
+
+    def begin(self, seed: int, world: WorldParams | None = None, goal: Sequence[float] | None = None) -> None:
+        """Begin an episode.
+
+        Args:
+            seed: of objects, goal and world.
+            world: in place of a drawn one; where the objects start still follows from the seed.
+            goal: (G,), in place of a random one.
+
+        Raises:
+            InputError: a goal of another length.
+        """
+        self.episode_seed = seed
+        rng = np.random.default_rng(seed)
+        # Its own generator, so that the start does not depend on how many numbers a world takes.
+        start_rng, world_rng = rng.spawn(2)
+        if world is None:
+            world = self._nominal if self._worlds is None else self._worlds(world_rng)
+        heights = np.array([_half_height(self.rig, world.body(name)) for name in self.task.objects])
+        start = self.task.start(start_rng, heights)
+        self.goal = start.goal if goal is None else np.array(goal, np.float64)
+        if self.goal.shape != start.goal.shape:
+            raise InputError(f"goal must have {len(start.goal)} numbers, got {self.goal.size}")
+        self.world = self._placed(world, start.objects_m)
+        self.physics.place(self.world, self._home)
+        self.controller.reset(self._home)
+        self.readings = self.sensors.read()
+
+    def _placed(self, world: WorldParams, objects_m: Float) -> WorldParams:
+        """Return the world with the task's objects where they start, and without the rig's other objects."""
+        where = dict(zip(self.task.objects, objects_m.tolist(), strict=True))
+        bodies = []
+        for body in world.bodies:
+            if body.name in where:
+                nominal = self.rig.body(body.name)
+                x, y, z = where[body.name]
+                body = dataclasses.replace(body, position_m=(x, y, z), rpy_rad=nominal.rpy_rad, present=True)
+            elif body.role == "object":
+                body = dataclasses.replace(body, present=False)
+            bodies.append(body)
+        return dataclasses.replace(world, bodies=tuple(bodies))
+
+    def advance(self, action: NDArray[Any]) -> None:
+        """Act for one period of control.
+
+        Raises:
+            InputError: an action of another shape, or with a value that is not finite.
+        """
+        given = np.asarray(action, np.float64)
+        if given.shape != (self.controller.size,):
+            raise InputError(f"action must have shape {(self.controller.size,)}, got {given.shape}")
+        if not np.isfinite(given).all():
+            raise InputError(f"action must be finite, got {given.tolist()}")
+        targets = self.controller.targets(np.clip(given, -1.0, 1.0), self.readings.joint_positions)
+        self.physics.set_targets(targets)
+        self.physics.step(self._substeps)
+        self.readings = self.sensors.read()
+
+    def state_observation(self) -> Observation:
+        """Return the observation without pictures."""
+        readings = self.readings
+        robot_only = self.observation_kind == "pixels"
+        vector = self.observer.robot(readings) if robot_only else self.observer.vector(readings)
+        found = {"observation": _bounded(vector), "desired_goal": self.goal.astype(np.float32)}
+        if not robot_only:
+            found["achieved_goal"] = _bounded(self.achieved_goal())
+        return found
+
+    def scene_world(self) -> WorldParams:
+        """Return the world with the arm and the objects where they are now, for a renderer."""
+        readings = self.readings
+        joints = dict(zip(self.physics.joints, readings.joint_positions.tolist(), strict=True))
+        bodies = {}
+        for name, pose in zip(self.task.objects, readings.body_poses, strict=True):
+            x, y, z = pose[:3].tolist()
+            roll, pitch, yaw = rpy_of(pose[3:]).tolist()
+            bodies[name] = ((x, y, z), (roll, pitch, yaw))
+        return world_at(self.world, joints, bodies)
+
+    # Goals
+
+    def achieved_goal(self) -> Float:
+        """Return what is compared with the goal, (G,)."""
+        return self.task.achieved(self.tool_position(), self.readings.body_poses[:, :3])
+
+    def is_success(self) -> bool:
+        """Return whether the goal is reached now."""
+        return bool(self.task.is_success(self.achieved_goal(), self.goal))
+
+    def reward(self) -> float:
+        """Return the reward of the present state."""
+        return float(self.task.reward(self.reward_kind, self.achieved_goal(), self.goal))
+
+    def rewards(self, achieved_goal: Float, desired_goal: Float, info: Any = None) -> NDArray[np.float32]:
+        """Return the rewards of goals (..., G), as hindsight replay needs them."""
+        return self.task.reward(self.reward_kind, achieved_goal, desired_goal)
+
+    # The true state
+
+    def tool_position(self) -> Float:
+        """Return where the tool is in the world, (3,) metres."""
+        return self.observer.tool(self.readings)[0]
+
+    def object_position(self, name: str) -> Float:
+        """Return where an object is in the world, (3,) metres."""
+        return self.readings.body_poses[self.task.objects.index(name), :3].copy()
+
+    def gripper_width(self) -> float:
+        """Return the sum of the fingers' positions."""
+        return self.observer.gripper_width(self.readings)
+
+    def true_state(self) -> NDArray[np.float32]:
+        """Return joint positions and velocities, tool, objects and the way to the goal, undisturbed, in one vector."""
+        truth = self.sensors.read()
+        tool = self.observer.tool(truth)[0]
+        ahead = self.goal - self.task.achieved(tool, truth.body_poses[:, :3])
+        parts = [truth.joint_positions, truth.joint_velocities, self.observer.vector(truth), self.goal, ahead]
+        return _bounded(np.concatenate(parts))
+
+    # Going back, as in panda-gym
+
+    def save_state(self) -> int:
+        """Return the number of a copy of the present state."""
+        number = self.physics.save()
+        self._saved[number] = (self.goal.copy(), self.world)
+        return number
+
+    def restore_state(self, state_id: int) -> None:
+        """Go back to a saved state.
+
+        Raises:
+            InputError: there is no such state.
+        """
+        if state_id not in self._saved:
+            raise InputError(f"state must be one of {', '.join(map(str, self._saved)) or 'none yet'}, got {state_id}")
+        self.goal, self.world = self._saved[state_id][0].copy(), self._saved[state_id][1]
+        self.physics.restore(state_id)
+        self.readings = self.sensors.read()
+        self.controller.reset(self.readings.joint_positions)
+        self.physics.set_targets(self.readings.joint_positions)
+
+    def remove_state(self, state_id: int) -> None:
+        """Drop a saved state."""
+        self._saved.pop(state_id)
+        self.physics.forget(state_id)
+
+
+def _bounded(vector: Float) -> NDArray[np.float32]:
+    return np.clip(vector, -LARGEST, LARGEST).astype(np.float32)
+
+
+def _half_height(rig: Rig, params: BodyParams) -> float:
+    """Return half the height of a body that stands upright."""
+    shape, size = body_shape(rig, params)
+    height = {"box": size[-1] / 2, "sphere": size[0], "cylinder": size[-1] / 2}[shape]
+    return float(height * params.size_scale * params.shape_scale[2])
