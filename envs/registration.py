@@ -8,7 +8,7 @@ from typing import Any
 # Rig of each arm that comes with the package.
 ARM_RIGS = {"Panda": "panda_tabletop"}
 # Steps of an episode.
-HORIZONS = {"Reach": 50, "Push": 50}
+HORIZONS = {"Reach": 50, "Push": 50, "Slide": 50, "PickAndPlace": 50, "Stack": 100}
 _ARM_ENV = "envs.arm.env:ArmEnv"
 
 

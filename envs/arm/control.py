@@ -106,7 +106,9 @@ class Controller:
             ahead = self._targets[self._arm] + _SPEED_SHARE * self._step * action[: self.arm_size]
             wanted = np.clip(ahead, q - _LONGEST_LEAD_RAD, q + _LONGEST_LEAD_RAD)
         limits = self.kinematics.limits
-        wanted = np.clip(np.clip(wanted, q - self._step, q + self._step), limits.low, limits.high)
+        # All joints slow down together, so that the tool keeps its direction.
+        hurry = max(float((np.abs(wanted - q) / self._step).max()), 1.0)
+        wanted = np.clip(q + (wanted - q) / hurry, limits.low, limits.high)
         if self.control.startswith("joint"):
             wanted = self._kept_in(wanted, q)
         self._targets[self._arm] = wanted

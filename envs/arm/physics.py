@@ -20,6 +20,7 @@ from envs.simulation import Simulation, without_chatter
 
 Float = NDArray[np.float64]
 
+STANDARD_GRAVITY_M_S2 = 9.81
 # Where bodies wait that are not in the world: below everything, side by side.
 _PARKED_M = (0.0, 0.0, -100.0)
 # Different sizes of one body that are kept; PyBullet never gives back all memory of a removed one.
@@ -61,6 +62,7 @@ class PhysicsWorld:
         self.pybullet: Any = self.simulation.pybullet
         self.client = self.simulation.client
         p, client = self.pybullet, self.client
+        p.setGravity(0.0, 0.0, -STANDARD_GRAVITY_M_S2, physicsClientId=client)
         p.setPhysicsEngineParameter(
             fixedTimeStep=settings.timestep_s,
             numSolverIterations=settings.iterations,
