@@ -22,15 +22,20 @@ _PUCK = Body(
 )
 # How much farther than the puck's own square the goals' lies, in its sides; as in panda-gym.
 _AHEAD = 1.33
+_MORE_TABLE_M = 0.7
 
 
 class Slide(Task):
     """The goal is a place on the table ahead of the puck, most of them farther than the tool goes."""
 
     def prepare(self, rig: Rig) -> Rig:
-        """Add a puck with little friction."""
+        """Add a puck with little friction and make the table long enough."""
         self.objects = (_PUCK.name,)
-        kept = tuple(b for b in rig.bodies if b.name != _PUCK.name)
+        kept = [b for b in rig.bodies if b.name != _PUCK.name]
+        for k, body in enumerate(kept):
+            if body.role == "surface" and body.parent == "world" and body.size_m is not None:
+                kept[k] = _longer(body)
+                break
         return dataclasses.replace(rig, bodies=(*kept, _PUCK))
 
     def start(self, rng: np.random.Generator, heights_m: Float) -> Start:
@@ -43,3 +48,12 @@ class Slide(Task):
     def achieved(self, tool_m: Float, objects_m: Float) -> Float:
         """Return where the puck is."""
         return np.asarray(objects_m[0])
+
+
+def _longer(table: Body) -> Body:
+    """Return the table with more of it ahead of the arm."""
+    assert table.size_m is not None
+    (length, width, height), (x, y, z) = table.size_m, table.position_m
+    return dataclasses.replace(
+        table, size_m=(length + _MORE_TABLE_M, width, height), position_m=(x + _MORE_TABLE_M / 2, y, z)
+    )

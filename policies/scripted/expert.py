@@ -57,3 +57,9 @@ def towards(tool: Float, target: Float, fastest: float = 1.0) -> Float:
     step = (target - tool) / TOOL_STEP_M
     longest = float(np.abs(step).max())
     return step * (fastest / longest) if longest > fastest else step
+
+
+def straight_down(tool: Float, target: Float, fastest: float) -> Float:
+    """Return the part of an action (3,) that corrects the tool's x and y in full while z moves at a share of full speed."""
+    step = (target - tool) / TOOL_STEP_M
+    return np.array([np.clip(step[0], -1, 1), np.clip(step[1], -1, 1), np.clip(step[2], -fastest, fastest)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from envs.tasks import Task
-from policies.scripted.expert import Expert, Float, towards
+from policies.scripted.expert import Expert, Float, straight_down, towards
 from policies.scripted.grasp import CLOSE, OPEN, go_and_grasp, has_grasped
 
 # Height above its place at which an object is carried.
@@ -42,8 +42,9 @@ class StackExpert(Expert):
     def _carry(self, tool: Float, thing: Float, place: Float) -> Float:
         aside = float(np.linalg.norm((thing - place)[:2]))
         high = place[2] + _CARRY_M
-        if aside < _PLACED_M:
-            return towards(tool, tool + place - thing, 0.3)
+        # Once it is on the way down, a little more is forgiven.
+        if aside < (_PLACED_M if thing[2] > high - 0.02 else 0.02):
+            return straight_down(tool, tool + place - thing, 0.4)
         if thing[2] < high - 0.03:
             return np.array([0.0, 0.0, 0.6])
         return towards(tool, tool + np.append(place[:2], high) - thing, 0.6)
