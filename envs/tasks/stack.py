@@ -42,11 +42,11 @@ class Stack(Task):
                 break
         else:
             # A region that is too small for three: in a row.
-            middle = np.append(self.region.centre_m, self.region.table_z_m)
-            points = [middle + (0.0, _APART_M * k, heights_m[k % 2]) for k in (-1, 1, 0)]
+            (x, y), z = self.region.centre_m, self.region.table_z_m
+            points = [np.array([x, y + _APART_M * k, z + heights_m[k % 2]]) for k in (-1, 1, 0)]
         first, second, place = points
         place[2] = self.region.table_z_m + heights_m[0]
-        above = place + (0.0, 0.0, heights_m.sum())
+        above = np.array([place[0], place[1], place[2] + heights_m.sum()])
         return Start(np.array([first, second]), np.concatenate([place, above]))
 
     def achieved(self, tool_m: Float, objects_m: Float) -> Float:

@@ -60,6 +60,11 @@ def towards(tool: Float, target: Float, fastest: float = 1.0) -> Float:
 
 
 def straight_down(tool: Float, target: Float, fastest: float) -> Float:
-    """Return the part of an action (3,) that corrects the tool's x and y in full while z moves at a share of full speed."""
+    """Return the part of an action (3,) that corrects x and y in full while z moves at a share of full speed."""
     step = (target - tool) / TOOL_STEP_M
     return np.array([np.clip(step[0], -1, 1), np.clip(step[1], -1, 1), np.clip(step[2], -fastest, fastest)])
+
+
+def raised(point: Float, height_m: float) -> Float:
+    """Return the point that much higher."""
+    return np.array([point[0], point[1], point[2] + height_m])

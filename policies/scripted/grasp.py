@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from policies.scripted.expert import Float, towards
+from policies.scripted.expert import Float, raised, towards
 
 OPEN, CLOSE = 1.0, -1.0
 # The tool is at the object's middle when it is this near.
@@ -27,4 +27,4 @@ def go_and_grasp(tool: Float, width_m: float, thing: Float, size_m: float) -> Fl
     if tool[2] < thing[2] + 0.6 * _ABOVE_M and aside > 0.02:
         # Up first, so that the thing is not struck.
         return np.array([0.0, 0.0, 1.0, OPEN])
-    return np.append(towards(tool, thing + (0.0, 0.0, _ABOVE_M)), OPEN)
+    return np.append(towards(tool, raised(thing, _ABOVE_M)), OPEN)

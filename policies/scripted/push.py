@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from envs.tasks import Task
-from policies.scripted.expert import Expert, Float, towards
+from policies.scripted.expert import Expert, Float, raised, towards
 
 # The tool goes round an object at this height above its middle.
 _ABOVE_M = 0.09
@@ -45,7 +45,7 @@ class PushExpert(Expert):
         missed = float(np.linalg.norm((tool - behind)[:2]))
         if missed < 0.012:
             return towards(tool, behind)
-        over = behind + (0.0, 0.0, _ABOVE_M)
+        over = raised(behind, _ABOVE_M)
         if tool[2] < cube[2] + 0.7 * _ABOVE_M and missed > 0.03:
             # Up first, away from the object.
             return np.append(np.zeros(2), 1.0)

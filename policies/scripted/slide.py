@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from policies.scripted.expert import Expert, Float, towards
+from policies.scripted.expert import Expert, Float, raised, towards
 
 _CONTACT_M = 0.042
 _ABOVE_M = 0.07
@@ -43,4 +43,4 @@ class SlideExpert(Expert):
             return towards(tool, behind)
         if tool[2] < puck[2] + 0.7 * _ABOVE_M and missed > 0.03:
             return np.append(np.zeros(2), 1.0)
-        return towards(tool, behind + (0.0, 0.0, _ABOVE_M))
+        return towards(tool, raised(behind, _ABOVE_M))
