@@ -21,8 +21,9 @@ from envs.simulation import Simulation, without_chatter
 Float = NDArray[np.float64]
 
 STANDARD_GRAVITY_M_S2 = 9.81
-# Where bodies wait that are not in the world: below everything, side by side.
-_PARKED_M = (0.0, 0.0, -100.0)
+# Where bodies wait that are not in the world: below everything, in a row.
+_PARKED_Z_M = -100.0
+_PARKED_APART_M = 10.0
 # Different sizes of one body that are kept; PyBullet never gives back all memory of a removed one.
 _VARIANTS = 64
 # Torque or force of a joint whose URDF gives none.
@@ -98,7 +99,22 @@ class PhysicsWorld:
         self._position_gain = np.full(len(self.joints), settings.position_gain_per_s * settings.timestep_s)
         self._velocity_gain = np.full(len(self.joints), settings.velocity_gain)
         self.set_motor_scales(np.ones(len(self.joints)), np.ones(len(self.joints)), np.ones(len(self.joints)))
-        self._blank = p.saveState(physicsClientId=client)
+        self._blank = -1
+        for body in rig.bodies:
+            if body.role in ("object", "surface"):
+                self._body(BodyParams(body.name, body.role))
+
+    def _save_blank(self) -> None:
+        """Save a state in which every body waits and nothing touches; one from before a body came cannot be restored."""
+        p, client = self.pybullet, self.client
+        if self._blank >= 0:
+            p.removeState(self._blank, physicsClientId=client)
+        for k, number in enumerate(self._variants.values()):
+            place = (_PARKED_APART_M * k, 0.0, _PARKED_Z_M)
+            p.resetBasePositionAndOrientation(number, place, (0.0, 0.0, 0.0, 1.0), physicsClientId=client)
+            p.resetBaseVelocity(number, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), physicsClientId=client)
+        p.performCollisionDetection(physicsClientId=client)
+        self._blank = int(p.saveState(physicsClientId=client))
 
     def _read_joints(self) -> None:
         p = self.pybullet
@@ -150,27 +166,20 @@ class PhysicsWorld:
     def place(self, world: WorldParams, positions: Float) -> None:
         """Put the arm at joint positions (J,), at rest, and every body where the world has it."""
         p, client = self.pybullet, self.client
-        # Contacts of the last episode would otherwise warm-start the solver: the same seed would differ.
+        present = [b for b in world.bodies if b.role in ("object", "surface") and b.present]
+        self.bodies = {params.name: self._body(params) for params in present}
+        self._numbers = [self.bodies[name] for name in self.movable]
+        # Every body back to where it waits, and a look that nothing touches there: contacts of the last episode, which
+        # PyBullet keeps otherwise, would warm-start the solver, and the same seed would differ.
         p.restoreState(self._blank, physicsClientId=client)
+        p.performCollisionDetection(physicsClientId=client)
         for index, position in zip(self._index, positions.tolist(), strict=True):
             p.resetJointState(self.robot, index, position, 0.0, physicsClientId=client)
         self.set_targets(positions)
-        shown: dict[str, int] = {}
-        for params in world.bodies:
-            if params.role in ("robot", "distractor", "background") or not params.present:
-                continue
-            number = self._body(params)
-            shown[params.name] = number
-            p.resetBasePositionAndOrientation(number, params.position_m, _quat(params.rpy_rad), physicsClientId=client)
+        for params in present:
+            number, quat = self.bodies[params.name], _quat(params.rpy_rad)
+            p.resetBasePositionAndOrientation(number, params.position_m, quat, physicsClientId=client)
             p.resetBaseVelocity(number, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), physicsClientId=client)
-        for name, number in self.bodies.items():
-            if shown.get(name) != number:
-                self._park(number)
-        self.bodies = shown
-        self._numbers = [shown[name] for name in self.movable]
-
-    def _park(self, number: int) -> None:
-        self.pybullet.resetBasePositionAndOrientation(number, _PARKED_M, (0, 0, 0, 1), physicsClientId=self.client)
 
     def _body(self, params: BodyParams) -> int:
         key = (params.name, params.size_scale, params.shape_scale)
@@ -179,9 +188,7 @@ class PhysicsWorld:
             if len(same) >= _VARIANTS:
                 self.pybullet.removeBody(self._variants.pop(same[0]), physicsClientId=self.client)
             self._variants[key] = self._make(params)
-            # What is loaded is part of what a saved state may be restored into.
-            self.pybullet.removeState(self._blank, physicsClientId=self.client)
-            self._blank = self.pybullet.saveState(physicsClientId=self.client)
+            self._save_blank()
         return self._variants[key]
 
     def _make(self, params: BodyParams) -> int:
@@ -202,7 +209,7 @@ class PhysicsWorld:
         number = p.createMultiBody(
             baseMass=body.mass_kg if params.name in self.movable else 0.0,
             baseCollisionShapeIndex=p.createCollisionShape(**given, physicsClientId=self.client),
-            basePosition=_PARKED_M,
+            basePosition=(0.0, 0.0, _PARKED_Z_M),
             physicsClientId=self.client,
         )
         p.changeDynamics(
