@@ -105,7 +105,7 @@ class PhysicsWorld:
                 self._body(BodyParams(body.name, body.role))
 
     def _save_blank(self) -> None:
-        """Save a state in which every body waits and nothing touches; one from before a body came cannot be restored."""
+        """Save a state in which every body waits; one from before a body came cannot be restored."""
         p, client = self.pybullet, self.client
         if self._blank >= 0:
             p.removeState(self._blank, physicsClientId=client)
