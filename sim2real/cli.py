@@ -24,11 +24,13 @@ COMMANDS = {
     "finetune": "fine-tune a pretrained model on a few labelled photographs",
     "evaluate": "score a model on photographs that it never saw",
     "transfer": "measure the whole way: error against the number of labelled photographs",
+    "train": "train a policy in simulation: Stable-Baselines3, goals, hindsight, randomized worlds",
     "benchmark": "measure the renderers side by side on this machine",
     "get": "fetch a public set of real photographs by name",
     "demo": "run the whole way on a held-out simulation, in about five minutes",
     "report": "write the HTML report of a transfer again",
 }
+_POLICY_COMMANDS = ("train",)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,9 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(name: str, words: list[str]) -> int:
-    from sim2real import configs
+    from sim2real import configs, policy_configs
 
-    kind = getattr(configs, f"{name.capitalize()}Config")
+    place = policy_configs if name in _POLICY_COMMANDS else configs
+    kind = getattr(place, f"{name.capitalize()}Config")
     config = _parse(name, kind, words)
     if config is None:
         return 0
@@ -185,6 +188,13 @@ def _transfer(config: Any) -> int:
     return 0
 
 
+def _train(config: Any) -> int:
+    from sim2real.train import train
+
+    _print(f"policy: {train(config)}")
+    return 0
+
+
 def _benchmark(config: Any) -> int:
     from sim2real.benchmarks.rendering import benchmark
 
@@ -224,6 +234,7 @@ _ACTIONS: dict[str, Callable[[Any], int]] = {
     "finetune": _finetune,
     "evaluate": _evaluate,
     "transfer": _transfer,
+    "train": _train,
     "benchmark": _benchmark,
     "get": _get,
     "demo": _demo,

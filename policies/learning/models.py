@@ -1,0 +1,64 @@
+"""Stable-Baselines3's algorithms by name, with hindsight replay for goal tasks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gymnasium import spaces
+from stable_baselines3.common.vec_env import VecEnv
+
+from calibration.errors import InputError
+from policies.learning.settings import ALGORITHMS, OFF_POLICY, Algorithm, settings_for
+
+
+def algorithm_class(name: str) -> Any:
+    """Return the class of an algorithm.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    if name not in ALGORITHMS:
+        raise InputError(f"algo must be one of {', '.join(ALGORITHMS)}, got '{name}'")
+    if name == "tqc":
+        from sb3_contrib import TQC
+
+        return TQC
+    import stable_baselines3
+
+    return getattr(stable_baselines3, name.upper())
+
+
+def make_model(
+    algorithm: Algorithm, env: VecEnv, task: str, hindsight: bool, seed: int, device: str, log: Path | None
+) -> Any:
+    """Return an untrained model.
+
+    Args:
+        algorithm: by name.
+        env: to learn in.
+        task: name of the task, which chooses the settings.
+        hindsight: relabel what happened with goals that were reached (Andrychowicz et al. 2017), four a transition.
+        seed: of weights, exploration and sampling.
+        device: of torch.
+        log: folder for TensorBoard.
+
+    Raises:
+        InputError: the algorithm does not fit the action space or the observations.
+    """
+    kind = algorithm_class(algorithm)
+    if algorithm in OFF_POLICY and not isinstance(env.action_space, spaces.Box):
+        raise InputError(f"algo {algorithm} needs continuous actions (Box), got {env.action_space}; take ppo")
+    space = env.observation_space
+    policy = "MultiInputPolicy" if isinstance(space, spaces.Dict) else "MlpPolicy"
+    kwargs = dict(settings_for(algorithm, task))
+    if hindsight:
+        if algorithm not in OFF_POLICY:
+            raise InputError(f"hindsight needs one of {', '.join(OFF_POLICY)}, got {algorithm}; add --no-hindsight")
+        if not isinstance(space, spaces.Dict) or "achieved_goal" not in space.spaces:
+            raise InputError("hindsight needs observations with achieved_goal; add --no-hindsight")
+        from stable_baselines3 import HerReplayBuffer
+
+        kwargs["replay_buffer_class"] = HerReplayBuffer
+        kwargs["replay_buffer_kwargs"] = {"n_sampled_goal": 4, "goal_selection_strategy": "future"}
+    return kind(policy, env, seed=seed, device=device, tensorboard_log=None if log is None else str(log), **kwargs)

@@ -1,0 +1,49 @@
+"""Settings of the commands about policies; as in `sim2real.configs`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Train a policy in simulation with Stable-Baselines3."""
+
+    env: str
+    """id of the environment, such as sim2real/PandaReach-v0"""
+    out: Path
+    """new folder for the run"""
+    algo: Literal["ppo", "sac", "td3", "tqc"] = "sac"
+    """algorithm; tqc comes from sb3-contrib"""
+    steps: int = 20000
+    """steps of all environments together"""
+    seed: int = 0
+    """seed of weights, exploration and episodes"""
+    envs: int = 1
+    """environments that take turns in this process; with one, an interrupted run goes on exactly"""
+    hindsight: bool = True
+    """relabel goals after the fact (HER); for sac, td3 and tqc"""
+    reward: Literal["sparse", "dense"] = "sparse"
+    """0 or -1, or minus the distance to the goal"""
+    rig: str | None = None
+    """station for ids without an arm: a shipped rig's name or a TOML file"""
+    randomization: str | None = None
+    """preset name or TOML file for the worlds of training; default: always the nominal world"""
+    evaluate_every: int = 5000
+    """steps between evaluations"""
+    episodes: int = 100
+    """episodes of an evaluation, with seeds that training does not use"""
+    stop_at: float = 1.1
+    """stop when an evaluation's success rate is this high; above 1: never"""
+    save_every: int = 2000
+    """steps between states from which an interrupted run goes on"""
+    videos: int = 0
+    """episodes of the last evaluation to write as videos"""
+    device: str = "cpu"
+    """cpu, cuda, cuda:N or auto; small networks are fastest on the CPU"""
+    threads: int = 1
+    """threads for training on the CPU"""
+    resume: bool = False
+    """go on with an interrupted run"""

@@ -1,0 +1,149 @@
+"""Train a policy: learn, evaluate, keep; goes on after any interruption."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.errors import InputError
+from calibration.records import to_plain
+from policies.evaluation import SuccessRate, run_episodes, success_rate
+from sim2real.environments import make_environment
+from sim2real.policy_configs import TrainConfig
+from sim2real.progress import Advance, progress
+from sim2real.runs import RunFolder
+from sim2real.videos import VideoFile
+
+# Seeds of evaluation episodes begin here; those of training are drawn from all of 31 bits, so one in a million is met.
+_EVALUATION_SEED = 1_000_000
+
+
+def train(config: TrainConfig) -> Path:
+    """Train and return the run's folder.
+
+    Raises:
+        InputError: a setting that cannot be, an output folder that is taken, or another run to resume.
+    """
+    for name in ("steps", "envs", "episodes", "evaluate_every", "save_every", "threads"):
+        if getattr(config, name) < 1:
+            raise InputError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(config, name)}")
+    if config.seed < 0:
+        raise InputError(f"--seed must be 0 or more, got {config.seed}")
+    probe = _environment(config, None)
+    probe.close()
+
+    import torch
+    from stable_baselines3.common.callbacks import CallbackList
+    from stable_baselines3.common.logger import configure
+    from stable_baselines3.common.monitor import Monitor
+    from stable_baselines3.common.vec_env import DummyVecEnv
+
+    from policies.device import pick_device
+    from policies.learning.episodes import NumberedEpisodes
+    from policies.learning.interruption import SaveStates, first_episode, load_state, save_state
+    from policies.learning.models import make_model
+    from policies.learning.saved import card_of, save_policy
+
+    device = str(pick_device(config.device))
+    run = RunFolder.create(config.out, config, config.resume)
+    if run.finished:
+        return run.path
+    torch.set_num_threads(config.threads)
+    states, first = run.path / "checkpoints", first_episode(run.path / "checkpoints")
+
+    def training_env(k: int) -> Any:
+        return lambda: Monitor(
+            NumberedEpisodes(_environment(config, config.randomization), config.seed + 7919 * k, first)
+        )
+
+    env = DummyVecEnv([training_env(k) for k in range(config.envs)])
+    test = _environment(config, config.randomization)
+    try:
+        curves = run.path / "tensorboard"
+        model = load_state(states, config.algo, env, device, None)
+        if model is None:
+            task = type(getattr(test.unwrapped, "task", test.unwrapped)).__name__
+            use_hindsight = config.hindsight and config.algo != "ppo"
+            model = make_model(config.algo, env, task, use_hindsight, config.seed, device, None)
+        model.set_logger(configure(str(curves), ["tensorboard", "csv"]))
+        run.rewind_log(model.num_timesteps)
+        with progress("train", config.steps, "steps", model.num_timesteps) as advance:
+            watch = _watcher(config, run, test, advance)
+            if model.num_timesteps < config.steps:
+                callbacks = CallbackList([SaveStates(states, config.save_every), watch])
+                model.learn(config.steps - model.num_timesteps, callbacks, reset_num_timesteps=False, log_interval=10)
+        rate = watch.score(model)
+        save_policy(run.path / "policy", model, card_of(model, config.env, config.algo, f"{model.num_timesteps} steps"))
+        save_state(states, model, max(env.get_attr("episode")))
+        if config.videos:
+            _film(config, run, model)
+        run.finish({"steps": model.num_timesteps, "success": to_plain(rate), "seconds": watch.seconds})
+    finally:
+        env.close()
+        test.close()
+    return run.path
+
+
+def _environment(config: TrainConfig, randomization: str | None, render_mode: str | None = None) -> Any:
+    kwargs: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
+    return make_environment(config.env, config.rig, randomization, reward=config.reward, **kwargs)
+
+
+def _watcher(config: TrainConfig, run: RunFolder, test: Any, advance: Advance) -> Any:
+    """Return a callback that evaluates, logs and moves the bar."""
+    from stable_baselines3.common.callbacks import BaseCallback
+
+    class Watch(BaseCallback):
+        def __init__(self) -> None:
+            super().__init__()
+            self.began = time.monotonic()
+            self.seconds = 0.0
+            self.due = 0
+            self.note = ""
+            self.last: tuple[int, SuccessRate] | None = None
+
+        def _on_training_start(self) -> None:
+            self.due = (self.num_timesteps // config.evaluate_every + 1) * config.evaluate_every
+
+        def _on_step(self) -> bool:
+            advance(min(self.num_timesteps, config.steps), self.note)
+            return not (self.last is not None and self.last[1].value >= config.stop_at)
+
+        def _on_rollout_start(self) -> None:
+            if self.num_timesteps >= self.due:
+                self.due += config.evaluate_every
+                self.score(self.model)
+
+        def score(self, model: Any) -> SuccessRate:
+            if self.last is not None and self.last[0] == model.num_timesteps:
+                return self.last[1]
+            seeds = [_EVALUATION_SEED + k for k in range(config.episodes)]
+            records = run_episodes(model, test, seeds)
+            rate = success_rate(sum(r.success for r in records), len(records))
+            self.seconds = time.monotonic() - self.began
+            entry = {"step": model.num_timesteps, "seconds": round(self.seconds, 1), "success": to_plain(rate)}
+            run.log({**entry, "return": float(np.mean([r.total for r in records]))})
+            self.note, self.last = f"success {rate}", (model.num_timesteps, rate)
+            return rate
+
+    return Watch()
+
+
+def _film(config: TrainConfig, run: RunFolder, model: Any) -> None:
+    """Write videos of the first evaluation episodes."""
+    shown = _environment(config, config.randomization, "rgb_array")
+    files: dict[int, VideoFile] = {}
+
+    def watch(number: int, picture: NDArray[np.uint8]) -> None:
+        if number not in files:
+            files[number] = VideoFile(run.path / "videos" / f"episode_{number:03d}.mp4", 25.0)
+        files[number].write(picture)
+
+    run_episodes(model, shown, [_EVALUATION_SEED + k for k in range(config.videos)], watch=watch)
+    for file in files.values():
+        file.close()
+    shown.close()

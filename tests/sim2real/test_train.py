@@ -1,0 +1,138 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from calibration.errors import InputError
+from policies.evaluation import run_episodes, success_rate
+from policies.learning.interruption import states
+from policies.learning.saved import load_policy
+from sim2real.environments import make_environment
+from sim2real.policy_configs import TrainConfig
+from sim2real.train import train
+
+CONFIG = TrainConfig(
+    "sim2real/PandaReach-v0", Path("unset"), steps=900, evaluate_every=10_000, episodes=3, save_every=100
+)
+
+
+def replay(run: Path) -> Any:
+    """Return what the replay buffer of the last state of a run holds."""
+    from stable_baselines3.common.save_util import load_from_pkl
+
+    buffer = load_from_pkl(states(run / "checkpoints")[-1] / "replay_buffer.pkl")
+    kept = {name: buffer.observations[name][: buffer.pos] for name in buffer.observations}
+    return buffer.pos, {**kept, "actions": buffer.actions[: buffer.pos], "rewards": buffer.rewards[: buffer.pos]}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(replace(CONFIG, out=tmp_path_factory.mktemp("train") / "whole"))
+
+
+def test_training_that_is_killed_and_resumed_is_the_same(whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "killed"
+    words = ["--env", CONFIG.env, "--out", str(out), "--steps", "900", "--evaluate-every", "10000"]
+    words += ["--episodes", "3", "--save-every", "100"]
+    command = [sys.executable, "-m", "sim2real.cli", "train", *words]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 120
+    while not [p for p in states(out / "checkpoints") if int(p.name.removeprefix("step_")) >= 600]:
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (out / "finished.json").exists()
+    train(replace(CONFIG, out=out, resume=True))
+    (count, kept), (again, found) = replay(whole), replay(out)
+    assert count == again == 900
+    for name in kept:
+        np.testing.assert_array_equal(kept[name], found[name])
+    one, two = load_policy(whole).state_dict(), load_policy(out).state_dict()
+    assert all(torch.equal(one[k], two[k]) for k in one)
+
+
+def test_a_loaded_policy_acts_the_same_to_the_bit(whole: Path) -> None:
+    from stable_baselines3 import SAC
+
+    env = make_environment("PandaReach-v0")
+    policy = load_policy(whole, env)
+    model = SAC.load(states(whole / "checkpoints")[-1] / "model.zip", env=env)
+    for seed in range(5):
+        seen, _ = env.reset(seed=seed)
+        np.testing.assert_array_equal(policy.predict(seen)[0], model.predict(seen, deterministic=True)[0])
+        one, two = (policy.predict(seen, deterministic=True)[0], model.predict(seen, deterministic=True)[0])
+        np.testing.assert_array_equal(one, two)
+    env.close()
+
+
+def test_the_log_says_how_often_the_goal_was_reached(whole: Path) -> None:
+    lines = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
+    assert lines[-1]["step"] == 900
+    assert lines[-1]["success"]["episodes"] == 3
+    assert list((whole / "tensorboard").glob("events.*"))
+
+
+def test_a_policy_is_not_put_into_another_environment(whole: Path) -> None:
+    env = make_environment("PandaPush-v0")
+    with pytest.raises(InputError, match=r"was trained with the observations Dict\(.*; the environment has Dict\("):
+        load_policy(whole, env)
+    env.close()
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "td3", "tqc"])
+def test_every_algorithm_learns_and_is_kept(algorithm: Any, tmp_path: Path) -> None:
+    run = train(replace(CONFIG, algo=algorithm, steps=300, save_every=100, out=tmp_path / "run", envs=2, videos=1))
+    env = make_environment("PandaReach-v0")
+    assert len(run_episodes(load_policy(run, env), env, [1, 2])) == 2
+    env.close()
+    video = cv2.VideoCapture(str(run / "videos" / "episode_000.mp4"))
+    assert (video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)) == (640, 480)
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 50
+    video.release()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"env": "PandaReech-v0"}, "env must be a registered id, got 'PandaReech-v0'; nearest: sim2real/PandaReach-v0"),
+        ({"env": "CartPole-v1", "rig": "x"}, "--rig and --randomization are for environments of sim2real"),
+        ({"steps": 0}, "--steps must be 1 or more, got 0"),
+        ({"randomization": "wilde"}, "wilde"),
+    ],
+)
+def test_a_bad_setting_says_what_is_wrong(change: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message):
+        train(replace(CONFIG, out=tmp_path / "run", **change))
+
+
+def test_worlds_of_a_preset_vary_with_the_episode_and_repeat_with_the_seed() -> None:
+    env = make_environment("PandaPush-v0", randomization="wide", observation="both")
+    first, info = env.reset(seed=1)
+    _, other = env.reset(seed=2)
+    again, same = env.reset(seed=1)
+    assert info["world"] == same["world"]
+    assert info["world"].light != other["world"].light
+    np.testing.assert_array_equal(first["image_main"], again["image_main"])
+    env.close()
+
+
+def test_the_interval_of_a_rate_is_wilsons() -> None:
+    # Brown, Cai & DasGupta 2001: 0 of n gives [0, z^2 / (n + z^2)].
+    z = 1.959963984540054
+    assert success_rate(0, 10).high == pytest.approx(z**2 / (10 + z**2))
+    assert success_rate(10, 10).low == pytest.approx(10 / (10 + z**2))
+    rate = success_rate(5, 10)
+    assert rate.low + rate.high == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="got 11 of 10"):
+        success_rate(11, 10)
