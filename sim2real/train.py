@@ -69,7 +69,7 @@ def train(config: TrainConfig) -> Path:
             task = type(getattr(test.unwrapped, "task", test.unwrapped)).__name__
             use_hindsight = config.hindsight and config.algo != "ppo"
             model = make_model(config.algo, env, task, use_hindsight, config.seed, device, None)
-        model.set_logger(configure(str(curves), ["tensorboard", "csv"]))
+        model.set_logger(configure(str(curves), ["tensorboard"]))
         run.rewind_log(model.num_timesteps)
         with progress("train", config.steps, "steps", model.num_timesteps) as advance:
             watch = _watcher(config, run, test, advance)
@@ -82,6 +82,7 @@ def train(config: TrainConfig) -> Path:
         if config.videos:
             _film(config, run, model)
         run.finish({"steps": model.num_timesteps, "success": to_plain(rate), "seconds": watch.seconds})
+        model.logger.close()
     finally:
         env.close()
         test.close()

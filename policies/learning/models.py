@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ def make_model(
         raise InputError(f"algo {algorithm} needs continuous actions (Box), got {env.action_space}; take ppo")
     space = env.observation_space
     policy = "MultiInputPolicy" if isinstance(space, spaces.Dict) else "MlpPolicy"
-    kwargs = dict(settings_for(algorithm, task))
+    # A deep copy, since Stable-Baselines3 writes into what it is given.
+    kwargs = copy.deepcopy(dict(settings_for(algorithm, task)))
     if hindsight:
         if algorithm not in OFF_POLICY:
             raise InputError(f"hindsight needs one of {', '.join(OFF_POLICY)}, got {algorithm}; add --no-hindsight")

@@ -70,7 +70,6 @@ def test_a_loaded_policy_acts_the_same_to_the_bit(whole: Path) -> None:
     model = SAC.load(states(whole / "checkpoints")[-1] / "model.zip", env=env)
     for seed in range(5):
         seen, _ = env.reset(seed=seed)
-        np.testing.assert_array_equal(policy.predict(seen)[0], model.predict(seen, deterministic=True)[0])
         one, two = (policy.predict(seen, deterministic=True)[0], model.predict(seen, deterministic=True)[0])
         np.testing.assert_array_equal(one, two)
     env.close()
