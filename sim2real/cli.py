@@ -25,12 +25,13 @@ COMMANDS = {
     "evaluate": "score a model on photographs that it never saw",
     "transfer": "measure the whole way: error against the number of labelled photographs",
     "train": "train a policy in simulation: Stable-Baselines3, goals, hindsight, randomized worlds",
+    "distill": "teach a camera policy what an expert or a trained policy does (DAgger)",
     "benchmark": "measure the renderers side by side on this machine",
     "get": "fetch a public set of real photographs by name",
     "demo": "run the whole way on a held-out simulation, in about five minutes",
     "report": "write the HTML report of a transfer again",
 }
-_POLICY_COMMANDS = ("train",)
+_POLICY_COMMANDS = ("train", "distill")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -195,6 +196,13 @@ def _train(config: Any) -> int:
     return 0
 
 
+def _distill(config: Any) -> int:
+    from sim2real.distill import distill
+
+    _print(f"policy: {distill(config)}")
+    return 0
+
+
 def _benchmark(config: Any) -> int:
     from sim2real.benchmarks.rendering import benchmark
 
@@ -235,6 +243,7 @@ _ACTIONS: dict[str, Callable[[Any], int]] = {
     "evaluate": _evaluate,
     "transfer": _transfer,
     "train": _train,
+    "distill": _distill,
     "benchmark": _benchmark,
     "get": _get,
     "demo": _demo,

@@ -37,8 +37,10 @@ def make_environment(name: str, rig: str | None = None, randomization: str | Non
     if full not in gymnasium.registry:
         near = difflib.get_close_matches(full, gymnasium.registry, 3, 0.5) or sorted(table)
         raise InputError(f"env must be a registered id, got '{name}'; nearest: {', '.join(near)}")
-    if full not in table and (rig is not None or randomization is not None):
-        raise InputError(f"--rig and --randomization are for environments of sim2real, got '{name}'")
+    own = {"rig": rig, "randomization": randomization, **kwargs}
+    meant = [key for key, value in own.items() if value is not None and key != "render_mode"]
+    if full not in table and meant:
+        raise InputError(f"{' and '.join(meant)}: only environments of sim2real have this, got '{name}'")
     if rig is not None:
         kwargs["rig"] = rig
     if randomization is not None:

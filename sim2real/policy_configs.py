@@ -47,3 +47,45 @@ class TrainConfig:
     """threads for training on the CPU"""
     resume: bool = False
     """go on with an interrupted run"""
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """Teach a camera policy what an expert or a trained policy does (DAgger)."""
+
+    env: str
+    """id of the environment, such as sim2real/PandaPush-v0"""
+    out: Path
+    """new folder for the run"""
+    teacher: str = "expert"
+    """the task's scripted expert, or the folder of a policy that sees the state"""
+    student: Literal["pixels", "state"] = "pixels"
+    """what the student sees beside the robot's own readings: a camera's pictures, or where the objects are"""
+    rig: str | None = None
+    """station for ids without an arm: a shipped rig's name or a TOML file"""
+    randomization: str | None = None
+    """preset name or TOML file for the worlds; default: always the nominal world"""
+    image_size: tuple[int, int] = (84, 84)
+    """width and height of pictures"""
+    rounds: int = 8
+    """rounds of acting and learning"""
+    episodes: int = 200
+    """episodes of a round"""
+    updates: int = 2000
+    """steps of Adam after each round"""
+    batch_size: int = 128
+    """demonstrations in each step"""
+    learning_rate: float = 1e-3
+    """at the beginning of a round; it falls to zero by a cosine"""
+    envs: int = 20
+    """environments that act together; their pictures are drawn in one call"""
+    evaluate: int = 200
+    """episodes for the success of student and teacher at the end, with seeds that were not used before"""
+    seed: int = 0
+    """seed of weights, episodes, worlds and batches"""
+    device: str = "auto"
+    """cpu, cuda, cuda:N or auto"""
+    threads: int = 2
+    """threads for drawing and for training on the CPU"""
+    resume: bool = False
+    """go on with an interrupted run"""

@@ -91,7 +91,9 @@ def train(config: TrainConfig) -> Path:
 
 def _environment(config: TrainConfig, randomization: str | None, render_mode: str | None = None) -> Any:
     kwargs: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
-    return make_environment(config.env, config.rig, randomization, reward=config.reward, **kwargs)
+    if config.reward != "sparse":
+        kwargs["reward"] = config.reward
+    return make_environment(config.env, config.rig, randomization, **kwargs)
 
 
 def _watcher(config: TrainConfig, run: RunFolder, test: Any, advance: Advance) -> Any:

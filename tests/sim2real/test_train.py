@@ -15,7 +15,7 @@ import torch
 from calibration.errors import InputError
 from policies.evaluation import run_episodes, success_rate
 from policies.learning.interruption import states
-from policies.learning.saved import load_policy
+from policies.saved import load_policy
 from sim2real.environments import make_environment
 from sim2real.policy_configs import TrainConfig
 from sim2real.train import train
@@ -105,7 +105,7 @@ def test_every_algorithm_learns_and_is_kept(algorithm: Any, tmp_path: Path) -> N
     ("change", "message"),
     [
         ({"env": "PandaReech-v0"}, "env must be a registered id, got 'PandaReech-v0'; nearest: sim2real/PandaReach-v0"),
-        ({"env": "CartPole-v1", "rig": "x"}, "--rig and --randomization are for environments of sim2real"),
+        ({"env": "CartPole-v1", "rig": "x"}, "rig: only environments of sim2real have this, got 'CartPole-v1'"),
         ({"steps": 0}, "--steps must be 1 or more, got 0"),
         ({"randomization": "wilde"}, "wilde"),
     ],

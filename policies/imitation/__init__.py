@@ -1,0 +1,1 @@
+"""Policies that imitate: from an expert, from state to pixels."""

@@ -1,0 +1,78 @@
+"""Spaces of observations and actions as plain records, and the check that a policy fits an environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from calibration.errors import InputError
+
+
+@dataclass(frozen=True)
+class BoxCard:
+    """A box of numbers: shape, kind and the bounds that all of its elements have."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    low: float
+    high: float
+
+
+def card_of_box(space: Any) -> BoxCard:
+    """Return the record of a box.
+
+    Raises:
+        InputError: the space is none.
+    """
+    if not isinstance(space, spaces.Box):
+        raise InputError(f"policies of Box spaces can be kept, got {space}")
+    return BoxCard(tuple(space.shape), str(space.dtype), float(space.low.min()), float(space.high.max()))
+
+
+def cards_of_observation(space: Any) -> dict[str, BoxCard]:
+    """Return the records of an observation's parts; one named "" when it is no dict."""
+    parts = space.spaces if isinstance(space, spaces.Dict) else {"": space}
+    return {name: card_of_box(part) for name, part in parts.items()}
+
+
+def box_of_card(card: BoxCard) -> spaces.Box:
+    """Return the box of a record."""
+    return spaces.Box(card.low, card.high, card.shape, dtype=np.dtype(card.dtype).type)
+
+
+def observation_of_cards(cards: dict[str, BoxCard]) -> spaces.Space[Any]:
+    """Return the space whose records `cards_of_observation` made."""
+    if "" in cards:
+        return box_of_card(cards[""])
+    return spaces.Dict({name: box_of_card(card) for name, card in cards.items()})
+
+
+def check_spaces(folder: Path, observation: spaces.Space[Any], action: spaces.Space[Any], env: Any) -> None:
+    """Check that a policy of these spaces can act in an environment.
+
+    Raises:
+        InputError: it cannot; both spaces are named.
+    """
+    for what, wanted, given in (
+        ("observations", observation, env.observation_space),
+        ("actions", action, env.action_space),
+    ):
+        if wanted not in (given, channels_first(given)):
+            raise InputError(f"policy {folder} was trained with the {what} {wanted}; the environment has {given}")
+
+
+def channels_first(space: Any) -> Any:
+    """Return the space as Stable-Baselines3 hands it to a policy: pictures (3, H, W)."""
+    if not isinstance(space, spaces.Dict):
+        return space
+    from stable_baselines3.common.vec_env import VecTransposeImage
+
+    turned: dict[str, spaces.Space[Any]] = {}
+    for name, part in space.spaces.items():
+        image = isinstance(part, spaces.Box) and part.dtype == np.uint8 and len(part.shape) == 3
+        turned[name] = VecTransposeImage.transpose_space(part, name) if image else part  # type: ignore[arg-type]
+    return spaces.Dict(turned)

@@ -1,0 +1,185 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from calibration.errors import InputError
+from envs.arm.env import ArmEnv
+from envs.arm.group import ArmGroup
+from policies.evaluation import run_episodes
+from policies.imitation.dagger import count_solved
+from policies.imitation.demonstrations import Demonstrations
+from policies.imitation.student import Student, StudentPolicy, StudentSpec
+from policies.saved import load_policy
+from policies.scripted import make_expert
+from sim2real.distill import distill
+from sim2real.environments import make_environment
+from sim2real.policy_configs import DistillConfig
+
+CONFIG = DistillConfig(
+    "PandaReach-v0",
+    Path("unset"),
+    student="state",
+    rounds=3,
+    episodes=10,
+    updates=300,
+    batch_size=256,
+    envs=5,
+    evaluate=20,
+    threads=1,
+    device="cpu",
+)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return distill(replace(CONFIG, out=tmp_path_factory.mktemp("distill") / "whole"))
+
+
+def test_a_student_of_vectors_learns_to_reach(whole: Path) -> None:
+    found = json.loads((whole / "finished.json").read_text())
+    assert found["teacher"]["value"] == 1.0
+    assert found["student"]["value"] >= 0.95
+    env = make_environment("PandaReach-v0")
+    records = run_episodes(load_policy(whole, env), env, list(range(20)))
+    assert sum(r.success for r in records) >= 19
+    env.close()
+
+
+def test_distillation_that_is_killed_and_resumed_is_the_same(whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "killed"
+    words = "--env PandaReach-v0 --student state --rounds 3 --episodes 10 --updates 300 --batch-size 256 --envs 5"
+    words += f" --evaluate 20 --threads 1 --device cpu --out {out}"
+    command = [sys.executable, "-m", "sim2real.cli", "distill", *words.split()]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 120
+    while not (out / "demonstrations" / "round_001").is_dir():
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (out / "finished.json").exists()
+    distill(replace(CONFIG, out=out, resume=True))
+    one, two = (load_policy(run).student.state_dict() for run in (whole, out))
+    assert all(torch.equal(one[k], two[k]) for k in one)
+    log = [[json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()] for run in (whole, out)]
+    assert [e["loss"] for e in log[0]] == [e["loss"] for e in log[1]]
+
+
+def test_a_camera_student_sees_pictures_and_no_object(tmp_path: Path) -> None:
+    config = replace(
+        CONFIG, env="PandaPush-v0", student="pixels", randomization="wide", rounds=1, episodes=5, updates=3, evaluate=5
+    )
+    run = distill(replace(config, out=tmp_path / "run", batch_size=8, image_size=(32, 24)))
+    policy = load_policy(run)
+    assert policy.student.spec == StudentSpec(9, 3, (32, 24), 3)
+    assert not (run / "demonstrations").exists()
+    env = make_environment("PandaPush-v0", observation="pixels", image_size_px=(32, 24))
+    seen, _ = env.reset(seed=0)
+    action, _ = load_policy(run, env).predict(seen)
+    assert action.shape == (3,)
+    assert not np.array_equal(action, policy.predict({**seen, "image_main": 255 - seen["image_main"]})[0])
+    env.close()
+    other = make_environment("PandaPush-v0")
+    with pytest.raises(InputError, match="was trained with the observations Dict"):
+        load_policy(run, other)
+    other.close()
+
+
+def test_a_trained_policy_can_be_the_teacher(whole: Path, tmp_path: Path) -> None:
+    run = distill(replace(CONFIG, teacher=str(whole), out=tmp_path / "run", updates=100, rounds=1))
+    assert json.loads((run / "finished.json").read_text())["teacher"]["value"] >= 0.95
+
+
+def test_places_that_the_camera_student_finds_are_in_the_picture() -> None:
+    student = Student(StudentSpec(4, 2, (40, 40), 3))
+    assert student.eye is not None
+    points = student.eye(torch.rand(2, 3, 40, 40))
+    assert points.shape == (2, 64)
+    assert points.abs().max() <= 1.0
+    spot = torch.zeros(1, 1, 5, 9)
+    spot[0, 0, 4, 2] = 50.0
+    x, y = student.eye[-1](spot)[0].tolist()
+    assert (x, y) == pytest.approx((-0.5, 1.0), abs=1e-4)
+
+
+def test_demonstrations_are_read_back_from_disk_by_number(tmp_path: Path) -> None:
+    data, rng = Demonstrations(tmp_path / "d"), np.random.default_rng(0)
+    rounds = [
+        {
+            "vectors": rng.random((n, 2), np.float32),
+            "actions": rng.random((n, 1), np.float32),
+            "objects": rng.random((n, 3), np.float32),
+            "images": rng.integers(0, 255, (n, 4, 5, 3), np.uint8),
+        }
+        for n in (3, 7)
+    ]
+    for found in rounds:
+        data.add(found)
+    (tmp_path / "d" / "round_002.part").mkdir()
+    again = Demonstrations(tmp_path / "d")
+    assert len(again) == 10
+    images = np.concatenate([r["images"] for r in rounds]).transpose(0, 3, 1, 2)
+    chosen = torch.tensor([9, 0, 3, 2, 3])
+    np.testing.assert_array_equal(again.images(chosen).numpy(), images[chosen.numpy()])
+    np.testing.assert_array_equal(again.every("vectors")[3:].numpy(), rounds[1]["vectors"])
+
+
+def test_a_group_acts_as_its_environments_do_alone() -> None:
+    group = ArmGroup(lambda: ArmEnv(task="Push", observation="both", image_size_px=(32, 32)), 2)
+    alone = ArmEnv(task="Push", observation="both", image_size_px=(32, 32))
+    expert = make_expert(alone)
+    seen = group.begin([5, 6])
+    for number, seed in enumerate((5, 6)):
+        one, _ = alone.reset(seed=seed)
+        np.testing.assert_array_equal(one["image_main"], seen["image_main"][number])
+    actions = expert.predict(seen)[0]
+    after = group.step(actions)
+    alone.reset(seed=6)
+    one = alone.step(actions[1])[0]
+    for name in one:
+        np.testing.assert_array_equal(one[name], after[name][1])
+    assert count_solved(group, lambda: expert.predict(group.true_observation())[0], [1, 2, 3, 4]) == 4
+    group.close()
+    alone.close()
+
+
+def test_a_policy_predicts_one_observation_as_a_batch_of_one() -> None:
+    torch.manual_seed(0)
+    policy = StudentPolicy(Student(StudentSpec(5, 2, (24, 24), 3)))
+    rng = np.random.default_rng(0)
+    batch: dict[str, Any] = {
+        "observation": rng.random((3, 2), np.float32),
+        "desired_goal": rng.random((3, 3), np.float32),
+        "image_main": rng.integers(0, 255, (3, 24, 24, 3), np.uint8),
+    }
+    every = policy.predict(batch)[0]
+    for k in range(3):
+        np.testing.assert_allclose(policy.predict({n: v[k] for n, v in batch.items()})[0], every[k], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"episodes": 12}, r"--episodes must be a multiple of --envs \(5\), got 12"),
+        ({"rounds": 0}, "--rounds must be 1 or more, got 0"),
+        ({"teacher": "/nowhere"}, "policy must be a folder made by `sim2real train` or `sim2real distill`"),
+        (
+            {"env": "CartPole-v1", "student": "state"},
+            "observation: only environments of sim2real have this, got 'CartPole-v1'",
+        ),
+    ],
+)
+def test_a_bad_setting_says_what_is_wrong(change: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message):
+        distill(replace(CONFIG, out=tmp_path / "run", **change))
+    assert not (tmp_path / "run").exists()
