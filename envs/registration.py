@@ -7,9 +7,12 @@ from typing import Any
 
 # Rig of each arm that comes with the package.
 ARM_RIGS = {"Panda": "panda_tabletop"}
+# Rig of the ids without an arm, where none is given.
+DEFAULT_RIG = "panda_tabletop"
 # Steps of an episode.
 HORIZONS = {"Reach": 50, "Push": 50, "Slide": 50, "PickAndPlace": 50, "Stack": 100}
 _ARM_ENV = "envs.arm.env:ArmEnv"
+_VECTOR_ENV = "envs.vector.env:ArmVectorEnv"
 
 
 def environment_table() -> dict[str, tuple[str, dict[str, Any], int]]:
@@ -27,4 +30,10 @@ def register_envs() -> None:
     gymnasium = importlib.import_module("gymnasium")
     for name, (entry_point, kwargs, steps) in environment_table().items():
         if name not in gymnasium.registry:
-            gymnasium.register(name, entry_point=entry_point, kwargs=kwargs, max_episode_steps=steps)
+            gymnasium.register(
+                name,
+                entry_point=entry_point,
+                vector_entry_point=_VECTOR_ENV,
+                kwargs=kwargs,
+                max_episode_steps=steps,
+            )

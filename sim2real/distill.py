@@ -12,7 +12,7 @@ import numpy as np
 from calibration.errors import InputError
 from calibration.records import to_plain
 from policies.evaluation import success_rate
-from sim2real.environments import make_environment
+from sim2real.environments import make_environment, world_source
 from sim2real.policy_configs import DistillConfig
 from sim2real.progress import progress
 from sim2real.runs import RunFolder
@@ -66,6 +66,7 @@ def distill(config: DistillConfig) -> Path:
     if done:
         read_weights(states / f"round_{done - 1:03d}.safetensors", student)
     run.rewind_log(done)
+    looks = world_source(inner.rig, config.randomization).many if config.randomization and pixels else None
     began = time.monotonic()
     total = config.rounds * config.updates
     group = ArmGroup(lambda: _environment(config).unwrapped, config.envs, config.threads)
@@ -76,7 +77,7 @@ def distill(config: DistillConfig) -> Path:
                 solved: int | None = None
                 if len(data.rounds) == number:
                     rng = np.random.default_rng([config.seed, number])
-                    found, solved = gather(group, teacher, policy, _seeds(config, number), rng)
+                    found, solved = gather(group, teacher, policy, _seeds(config, number), rng, looks)
                     data.add(found)
                 if number == 0:
                     student.standardise(np.asarray(data.rounds[0]["vectors"]))

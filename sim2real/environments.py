@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
@@ -13,8 +14,8 @@ from calibration.kinematics import nominal_world
 from calibration.rig import Rig
 from calibration.rig_file import load_rig
 from calibration.world import WorldParams
-from envs.arm.task_world import WorldSource
-from envs.registration import environment_table, register_envs
+from envs.registration import DEFAULT_RIG, environment_table, register_envs
+from envs.tasks import make_task
 from sim2real.presets import load_preset, rig_spec
 from sim2real.randomization import WorldSampler
 
@@ -31,33 +32,53 @@ def make_environment(name: str, rig: str | None = None, randomization: str | Non
     Raises:
         InputError: there is no such id, or a setting that does not fit.
     """
+    full, own = environment_settings(name, rig, randomization, **kwargs)
+    return gymnasium.make(full, **own)
+
+
+def environment_settings(
+    name: str, rig: str | None = None, randomization: str | None = None, **kwargs: Any
+) -> tuple[str, dict[str, Any]]:
+    """Return the whole id and the keyword arguments with which to make an environment; as of `make_environment`.
+
+    Those of an arm environment are complete, so that they can be given to `ArmEnv` and `ArmVectorEnv` as well.
+    """
     register_envs()
     table = environment_table()
     full = f"sim2real/{name}" if f"sim2real/{name}" in table else name
     if full not in gymnasium.registry:
         near = difflib.get_close_matches(full, gymnasium.registry, 3, 0.5) or sorted(table)
         raise InputError(f"env must be a registered id, got '{name}'; nearest: {', '.join(near)}")
-    own = {"rig": rig, "randomization": randomization, **kwargs}
-    meant = [key for key, value in own.items() if value is not None and key != "render_mode"]
-    if full not in table and meant:
-        raise InputError(f"{' and '.join(meant)}: only environments of sim2real have this, got '{name}'")
-    if rig is not None:
-        kwargs["rig"] = rig
+    given = {"rig": rig, "randomization": randomization, **kwargs}
+    if full not in table:
+        meant = [key for key, value in given.items() if value is not None and key != "render_mode"]
+        if meant:
+            raise InputError(f"{' and '.join(meant)}: only environments of sim2real have this, got '{name}'")
+        return full, kwargs
+    own = {"rig": DEFAULT_RIG, **table[full][1], **kwargs} | ({} if rig is None else {"rig": rig})
     if randomization is not None:
-        # The task adds bodies to the rig, so what varies is known when the environment is there.
-        station = gymnasium.make(full, **kwargs)
-        inner: Any = station.unwrapped
-        kwargs["worlds"] = world_source(inner.rig, randomization)
-        station.close()
-    return gymnasium.make(full, **kwargs)
+        # The task adds bodies to the rig, and they vary too.
+        task = make_task(own["task"], load_rig(own["rig"]))
+        own["worlds"] = world_source(task.rig, randomization)
+    return full, own
 
 
-def world_source(rig: str | Rig, randomization: str) -> WorldSource:
-    """Return what draws the world of an episode from the episode's generator."""
+@dataclass(frozen=True, eq=False)
+class SampledWorlds:
+    """Draws the world of an episode from the episode's generator; can be given to other processes."""
+
+    sampler: WorldSampler
+
+    def __call__(self, rng: np.random.Generator) -> WorldParams:
+        """Return the next world."""
+        return self.sampler.sample(int(rng.integers(2**31)))
+
+    def many(self, rng: np.random.Generator, count: int) -> list[WorldParams]:
+        """Return several worlds; that costs far less than one by one."""
+        return self.sampler.sample_many(int(rng.integers(2**31)), range(count))
+
+
+def world_source(rig: str | Rig, randomization: str) -> SampledWorlds:
+    """Return what draws the world of an episode, for a preset's name or TOML file."""
     station = load_rig(rig) if isinstance(rig, str) else rig
-    sampler = WorldSampler(rig_spec(station, load_preset(randomization)), nominal_world(station))
-
-    def draw(rng: np.random.Generator) -> WorldParams:
-        return sampler.sample(int(rng.integers(2**31)))
-
-    return draw
+    return SampledWorlds(WorldSampler(rig_spec(station, load_preset(randomization)), nominal_world(station)))

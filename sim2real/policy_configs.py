@@ -22,7 +22,9 @@ class TrainConfig:
     seed: int = 0
     """seed of weights, exploration and episodes"""
     envs: int = 1
-    """environments that take turns in this process; with one, an interrupted run goes on exactly"""
+    """environments; with one, an interrupted run goes on exactly"""
+    workers: int = 0
+    """processes for the environments; 0: they take turns in this process"""
     hindsight: bool = True
     """relabel goals after the fact (HER); for sac, td3 and tqc"""
     reward: Literal["sparse", "dense"] = "sparse"

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from calibration.errors import InputError
 from calibration.records import to_plain
 from policies.evaluation import SuccessRate, run_episodes, success_rate
-from sim2real.environments import make_environment
+from policies.space_cards import card_of_box, cards_of_observation
+from sim2real.environments import environment_settings, make_environment
 from sim2real.policy_configs import TrainConfig
 from sim2real.progress import Advance, progress
 from sim2real.runs import RunFolder
@@ -31,19 +32,20 @@ def train(config: TrainConfig) -> Path:
     for name in ("steps", "envs", "episodes", "evaluate_every", "save_every", "threads"):
         if getattr(config, name) < 1:
             raise InputError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(config, name)}")
-    if config.seed < 0:
-        raise InputError(f"--seed must be 0 or more, got {config.seed}")
+    for name in ("seed", "workers"):
+        if getattr(config, name) < 0:
+            raise InputError(f"--{name} must be 0 or more, got {getattr(config, name)}")
     probe = _environment(config, None)
     probe.close()
+    # What cannot be kept is said before anything is learned.
+    cards_of_observation(probe.observation_space)
+    card_of_box(probe.action_space)
 
     import torch
     from stable_baselines3.common.callbacks import CallbackList
     from stable_baselines3.common.logger import configure
-    from stable_baselines3.common.monitor import Monitor
-    from stable_baselines3.common.vec_env import DummyVecEnv
 
     from policies.device import pick_device
-    from policies.learning.episodes import NumberedEpisodes
     from policies.learning.interruption import SaveStates, first_episode, load_state, save_state
     from policies.learning.models import make_model
     from policies.learning.saved import card_of, save_policy
@@ -55,12 +57,7 @@ def train(config: TrainConfig) -> Path:
     torch.set_num_threads(config.threads)
     states, first = run.path / "checkpoints", first_episode(run.path / "checkpoints")
 
-    def training_env(k: int) -> Any:
-        return lambda: Monitor(
-            NumberedEpisodes(_environment(config, config.randomization), config.seed + 7919 * k, first)
-        )
-
-    env = DummyVecEnv([training_env(k) for k in range(config.envs)])
+    env = _training_envs(config, first)
     test = _environment(config, config.randomization)
     try:
         curves = run.path / "tensorboard"
@@ -94,6 +91,30 @@ def _environment(config: TrainConfig, randomization: str | None, render_mode: st
     if config.reward != "sparse":
         kwargs["reward"] = config.reward
     return make_environment(config.env, config.rig, randomization, **kwargs)
+
+
+def _training_envs(config: TrainConfig, first: int) -> Any:
+    """Return the environments to learn in; they begin with episode number `first`."""
+    from stable_baselines3.common.monitor import Monitor
+    from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
+
+    from policies.learning.episodes import NumberedEpisodes, episode_seed
+
+    def one(k: int) -> Any:
+        return lambda: Monitor(
+            NumberedEpisodes(_environment(config, config.randomization), config.seed + 7919 * k, first)
+        )
+
+    if config.workers == 0:
+        return DummyVecEnv([one(k) for k in range(config.envs)])
+
+    from policies.learning.workers import ArmVecEnv
+
+    _, kwargs = environment_settings(config.env, config.rig, config.randomization, reward=config.reward)
+    vector = ArmVecEnv(config.envs, config.workers, **kwargs)
+    vector.seed(episode_seed(config.seed, first))
+    vector.episodes[:] = first - 1
+    return VecMonitor(vector)
 
 
 def _watcher(config: TrainConfig, run: RunFolder, test: Any, advance: Advance) -> Any:

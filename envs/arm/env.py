@@ -16,6 +16,7 @@ from envs.arm.eyes import Eyes
 from envs.arm.screen import has_screen, picture_with_goals, show
 from envs.arm.settings import PhysicsSettings
 from envs.arm.task_world import LARGEST, Observation, ObservationKind, TaskWorld, WorldSource
+from envs.registration import DEFAULT_RIG
 from envs.rendering.choice import RendererName
 from envs.tasks import Reward
 
@@ -38,7 +39,7 @@ class ArmEnv(TaskWorld, gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def __init__(
         self,
-        rig: str | Rig = "panda_tabletop",
+        rig: str | Rig = DEFAULT_RIG,
         task: str = "Reach",
         *,
         observation: ObservationKind = "state",
@@ -83,7 +84,7 @@ class ArmEnv(TaskWorld, gymnasium.Env[Observation, NDArray[np.float32]]):
         TaskWorld.__init__(self, rig, task, observation, control, reward, control_hz, worlds, physics)
         self.render_mode = render_mode
         self.image_size_px = image_size_px
-        self._eyes = eyes or Eyes(self.rig, renderer)
+        self.eyes = eyes or Eyes(self.rig, renderer)
         self.action_space = spaces.Box(-1.0, 1.0, (self.controller.size,), np.float32)
         self.observation_space: spaces.Dict = self._space()  # type: ignore[assignment]
         if observation != "pixels":
@@ -119,17 +120,21 @@ class ArmEnv(TaskWorld, gymnasium.Env[Observation, NDArray[np.float32]]):
         Raises:
             InputError: an option that there is not, or a goal of another length.
         """
-        super().reset(seed=seed)
-        options = options or {}
-        if unknown := set(options) - {"world", "goal"}:
-            raise InputError(f"reset takes the options world and goal, got '{min(unknown)}'")
-        number = int(self.np_random.integers(2**31)) if seed is None else seed
-        self.begin(number, options.get("world"), options.get("goal"))
+        self.begin_episode(seed, options)
         observation = self._observe(self.state_observation())
         info = {"is_success": self.is_success(), "world": self.world, "seed": self.episode_seed}
         if self.render_mode == "human":
             self.render()
         return observation, info
+
+    def begin_episode(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
+        """Begin an episode as `reset` does, without looking."""
+        gymnasium.Env.reset(self, seed=seed)
+        options = options or {}
+        if unknown := set(options) - {"world", "goal"}:
+            raise InputError(f"reset takes the options world and goal, got '{min(unknown)}'")
+        number = int(self.np_random.integers(2**31)) if seed is None else seed
+        self.begin(number, options.get("world"), options.get("goal"))
 
     def step(self, action: NDArray[Any]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Act for one period of control.
@@ -151,7 +156,7 @@ class ArmEnv(TaskWorld, gymnasium.Env[Observation, NDArray[np.float32]]):
         camera = self.rig.camera.intrinsics()
         size = (camera.width_px, camera.height_px)
         picture = picture_with_goals(
-            self._eyes.draw([self.scene_world()], size)[0], self._eyes.camera(size), self.rig, self.world, self.goal
+            self.eyes.draw([self.scene_world()], size)[0], self.eyes.camera(size), self.rig, self.world, self.goal
         )
         if self.render_mode == "human":
             show(picture, f"sim2real: {self.rig.name}")
@@ -160,12 +165,12 @@ class ArmEnv(TaskWorld, gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def close(self) -> None:
         """Release physics and renderer; twice is fine."""
-        self._eyes.close()
+        self.eyes.close()
         self.physics.close()
 
     def _observe(self, observation: Observation) -> Observation:
         if self.observation_kind != "state":
-            observation["image_main"] = self._eyes.draw([self.scene_world()], self.image_size_px)[0]
+            observation["image_main"] = self.eyes.draw([self.scene_world()], self.image_size_px)[0]
         return observation
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.world import WorldParams
 from envs.arm.env import ArmEnv
 from envs.arm.eyes import Eyes
 from envs.arm.task_world import Observation
@@ -39,13 +40,20 @@ class ArmGroup:
             env.advance(action)
         return self.observe() if look else {}
 
-    def observe(self) -> Observation:
-        """Return the observations, each part (N, ...)."""
+    def observe(self, pictures: bool = True) -> Observation:
+        """Return the observations, each part (N, ...), with or without pictures."""
         seen = [env.state_observation() for env in self.envs]
         batch = {name: np.stack([s[name] for s in seen]) for name in seen[0]}
-        if self.envs[0].observation_kind != "state":
-            batch["image_main"] = self._eyes.draw([e.scene_world() for e in self.envs], self.envs[0].image_size_px)
+        if pictures and self.envs[0].observation_kind != "state":
+            batch["image_main"] = self._pictures([e.scene_world() for e in self.envs])
         return batch
+
+    def redrawn(self, worlds: Sequence[WorldParams]) -> NDArray[np.uint8]:
+        """Return pictures (N, H, W, 3) of the present states in other worlds: other looks, light, camera and sensor."""
+        return self._pictures([env.scene_world(world) for env, world in zip(self.envs, worlds, strict=True)])
+
+    def _pictures(self, worlds: Sequence[WorldParams]) -> NDArray[np.uint8]:
+        return self._eyes.draw(worlds, self.envs[0].image_size_px)
 
     def true_observation(self) -> Observation:
         """Return what environments with observation "state" would have shown."""

@@ -74,14 +74,14 @@ class PhysicsWorld:
         path = urdf_path(rig)
         quat = Rotation.from_euler("xyz", rig.robot.rpy_rad).as_quat().tolist()
         try:
-            # Fixed links only cost time; the tool is found by our own kinematics.
+            # Fixed links only cost time, as the tool is found by our own kinematics; visual shapes cost 60 MB.
             with without_chatter():
                 number = p.loadURDF(
                     str(path),
                     rig.robot.position_m,
                     quat,
                     useFixedBase=True,
-                    flags=p.URDF_MERGE_FIXED_LINKS,
+                    flags=p.URDF_MERGE_FIXED_LINKS | p.URDF_IGNORE_VISUAL_SHAPES,
                     physicsClientId=client,
                 )
         except p.error as error:

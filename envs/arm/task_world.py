@@ -195,8 +195,12 @@ class TaskWorld:
             found["achieved_goal"] = _bounded(self.achieved_goal())
         return found
 
-    def scene_world(self) -> WorldParams:
-        """Return the world with the arm and the objects where they are now, for a renderer."""
+    def scene_world(self, world: WorldParams | None = None) -> WorldParams:
+        """Return the world with the arm and the objects where they are now, for a renderer.
+
+        Args:
+            world: in place of this episode's; its bodies get the sizes that they have here.
+        """
         readings = self.readings
         joints = dict(zip(self.physics.joints, readings.joint_positions.tolist(), strict=True))
         bodies = {}
@@ -204,7 +208,19 @@ class TaskWorld:
             x, y, z = pose[:3].tolist()
             roll, pitch, yaw = rpy_of(pose[3:]).tolist()
             bodies[name] = ((x, y, z), (roll, pitch, yaw))
-        return world_at(self.world, joints, bodies)
+        return world_at(self.world if world is None else self._resized(world), joints, bodies)
+
+    def _resized(self, world: WorldParams) -> WorldParams:
+        """Return another world with the bodies' sizes of this one, and without what is not in this one."""
+        here = {b.name: b for b in self.world.bodies}
+        kept = ("size_scale", "shape_scale", "position_m", "rpy_rad", "present")
+        bodies = tuple(
+            dataclasses.replace(b, **{name: getattr(here[b.name], name) for name in kept})
+            if b.name in here and b.role in ("object", "surface")
+            else b
+            for b in world.bodies
+        )
+        return dataclasses.replace(world, bodies=bodies)
 
     # Goals
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from calibration.world import WorldParams
 from envs.arm.group import ArmGroup
 from policies.imitation.demonstrations import Demonstrations, Round
 from policies.imitation.student import Student, vectors_of
@@ -36,39 +37,50 @@ class LearnSettings:
 
 
 def gather(
-    group: ArmGroup, teacher: Any, student: Any, seeds: Sequence[int], rng: np.random.Generator
+    group: ArmGroup,
+    teacher: Any,
+    student: Any,
+    seeds: Sequence[int],
+    rng: np.random.Generator,
+    worlds: Callable[[np.random.Generator, int], Sequence[WorldParams]] | None = None,
 ) -> tuple[Round, int]:
-    """Return what happened in one episode for each seed, and how many ended at the goal.
+    """Return what happened in one episode for each seed, and in how many the goal was reached.
 
     Args:
         group: environments; as many seeds as it has are run at a time.
         teacher: labels every step, and acts, with noise, where there is no student.
         student: acts, or None.
         seeds: a multiple of the group's number.
-        rng: for the noise.
+        rng: for the noise and the worlds.
+        worlds: draws that many worlds. Pictures are kept not as the student saw them, but each drawn again in a world
+            of its own, so that what is learned from has as many looks as steps instead of as many as episodes.
     """
     found: dict[str, list[Any]] = {"vectors": [], "actions": [], "objects": [], "images": []}
-    solved = 0
+    solved, size = 0, len(group.envs)
+    pixels = group.envs[0].observation_kind != "state"
+    look = student is not None or worlds is None
     for start in range(0, len(seeds), len(group.envs)):
-        seen = group.begin(seeds[start : start + len(group.envs)])
+        seen = group.begin(seeds[start : start + len(group.envs)], look)
+        reached = np.zeros(size, np.bool_)
         for _ in range(group.envs[0].task.horizon):
             wanted = np.clip(teacher.predict(group.true_observation())[0], -1.0, 1.0).astype(np.float32)
-            found["vectors"].append(vectors_of(seen))
+            found["vectors"].append(vectors_of(seen if look else group.observe(pictures=False)))
             found["actions"].append(wanted)
             found["objects"].append(group.objects())
-            if "image_main" in seen:
-                found["images"].append(seen["image_main"])
+            if pixels:
+                found["images"].append(seen["image_main"] if worlds is None else group.redrawn(worlds(rng, size)))
             if student is None:
                 acted = np.clip(wanted + _ACTION_NOISE * rng.standard_normal(wanted.shape), -1.0, 1.0)
             else:
                 acted = student.predict(seen)[0]
-            seen = group.step(acted)
-        solved += int(group.successes().sum())
+            seen = group.step(acted, look)
+            reached |= group.successes()
+        solved += int(reached.sum())
     return {name: np.concatenate(parts) for name, parts in found.items() if parts}, solved
 
 
 def count_solved(group: ArmGroup, act: Callable[[], Any], seeds: Sequence[int]) -> int:
-    """Return in how many episodes the goal is reached at the last step.
+    """Return in how many episodes the goal is reached.
 
     Args:
         group: environments.
@@ -78,9 +90,11 @@ def count_solved(group: ArmGroup, act: Callable[[], Any], seeds: Sequence[int]) 
     solved = 0
     for start in range(0, len(seeds), len(group.envs)):
         group.begin(seeds[start : start + len(group.envs)], look=False)
+        reached = np.zeros(len(group.envs), np.bool_)
         for _ in range(group.envs[0].task.horizon):
             group.step(act(), look=False)
-        solved += int(group.successes().sum())
+            reached |= group.successes()
+        solved += int(reached.sum())
     return solved
 
 

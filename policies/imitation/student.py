@@ -63,16 +63,16 @@ class Student(nn.Module):
         self.eye: nn.Module | None = None
         if spec.image_size_px is not None:
             self.eye = nn.Sequential(
-                nn.Conv2d(3, 32, 5, stride=2, padding=2),
+                nn.Conv2d(3, 24, 5, stride=2, padding=2),
+                nn.GroupNorm(4, 24),
+                nn.ReLU(),
+                nn.Conv2d(24, 32, 3, stride=2, padding=1),
                 nn.GroupNorm(4, 32),
                 nn.ReLU(),
-                nn.Conv2d(32, 48, 3, stride=2, padding=1),
+                nn.Conv2d(32, 48, 3, padding=1),
                 nn.GroupNorm(4, 48),
                 nn.ReLU(),
-                nn.Conv2d(48, 64, 3, padding=1),
-                nn.GroupNorm(4, 64),
-                nn.ReLU(),
-                nn.Conv2d(64, 32, 3, padding=1),
+                nn.Conv2d(48, 32, 3, padding=1),
                 SpatialSoftmax(),
             )
             self.places = nn.Sequential(nn.Linear(64 + seen, 128), nn.ReLU(), nn.Linear(128, spec.objects))

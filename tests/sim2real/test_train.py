@@ -14,7 +14,7 @@ import torch
 
 from calibration.errors import InputError
 from policies.evaluation import run_episodes, success_rate
-from policies.learning.interruption import states
+from policies.learning.interruption import first_episode, states
 from policies.saved import load_policy
 from sim2real.environments import make_environment
 from sim2real.policy_configs import TrainConfig
@@ -101,11 +101,21 @@ def test_every_algorithm_learns_and_is_kept(algorithm: Any, tmp_path: Path) -> N
     video.release()
 
 
+def test_training_with_workers_goes_on_after_an_interruption(tmp_path: Path) -> None:
+    config = replace(CONFIG, algo="ppo", envs=2, workers=2, steps=2048, save_every=1, out=tmp_path / "run")
+    train(config)
+    assert first_episode(tmp_path / "run" / "checkpoints") >= 20
+    (tmp_path / "run" / "finished.json").unlink()
+    train(replace(config, resume=True))
+    assert json.loads((tmp_path / "run" / "finished.json").read_text())["steps"] == 2048
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"env": "PandaReech-v0"}, "env must be a registered id, got 'PandaReech-v0'; nearest: sim2real/PandaReach-v0"),
         ({"env": "CartPole-v1", "rig": "x"}, "rig: only environments of sim2real have this, got 'CartPole-v1'"),
+        ({"env": "CartPole-v1", "algo": "ppo"}, r"policies of Box spaces can be kept, got Discrete\(2\)"),
         ({"steps": 0}, "--steps must be 1 or more, got 0"),
         ({"randomization": "wilde"}, "wilde"),
     ],

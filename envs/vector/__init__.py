@@ -1,0 +1,1 @@
+"""Many arm environments in worker processes, as one Gymnasium vector environment."""
