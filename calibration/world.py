@@ -11,6 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from calibration.optics import DepthParams, LensParams, SensorParams, ShutterParams
+from calibration.physics import (
+    ActuationParams,
+    ContactParams,
+    FrameParams,
+    GravityParams,
+    MassParams,
+    MotorParams,
+    ObservationParams,
+    PushParams,
+)
 
 Vector3 = tuple[float, float, float]
 T = TypeVar("T")
@@ -151,7 +161,11 @@ class BackgroundParams:
 
 @dataclass(frozen=True)
 class WorldParams:
-    """A whole world. Paths name its values: `bodies.cube.rgb`, `joints.q1.position`, `light.ambient`."""
+    """A whole world. Paths name its values: `bodies.cube.rgb`, `joints.q1.position`, `light.ambient`.
+
+    A world of single frames has no physical values: `contacts`, `masses` and `motors` are empty, and the groups from
+    `gravity` on are None.
+    """
 
     bodies: tuple[BodyParams, ...] = ()
     joints: tuple[JointParams, ...] = ()
@@ -163,6 +177,14 @@ class WorldParams:
     shutter: ShutterParams = field(default_factory=ShutterParams)
     sensor: SensorParams = field(default_factory=SensorParams)
     depth: DepthParams = field(default_factory=DepthParams)
+    contacts: tuple[ContactParams, ...] = ()
+    masses: tuple[MassParams, ...] = ()
+    motors: tuple[MotorParams, ...] = ()
+    gravity: GravityParams | None = None
+    actuation: ActuationParams | None = None
+    observation: ObservationParams | None = None
+    frames: FrameParams | None = None
+    pushes: PushParams | None = None
     noise_seed: int = 0
 
     def body(self, name: str) -> BodyParams:
@@ -177,8 +199,13 @@ class WorldParams:
         return {joint.name: joint.position for joint in self.joints}
 
 
-_COLLECTIONS = ("bodies", "joints", "lamps")
-_GROUPS = ("light", "camera", "background", "lens", "shutter", "sensor", "depth")
+_COLLECTIONS = ("bodies", "joints", "lamps", "contacts", "masses", "motors")
+_GROUPS = (
+    *("light", "camera", "background", "lens", "shutter", "sensor", "depth"),
+    *("gravity", "actuation", "observation", "frames", "pushes"),
+)
+# What a world of single frames does not have.
+PHYSICAL = ("contacts", "masses", "motors", "gravity", "actuation", "observation", "frames", "pushes")
 _NOT_VARIED = ("name", "role")
 
 
@@ -191,8 +218,9 @@ def paths(world: WorldParams) -> dict[str, Any]:
                 if f.name not in _NOT_VARIED:
                     found[f"{collection}.{item.name}.{f.name}"] = getattr(item, f.name)
     for group in _GROUPS:
-        for f in dataclasses.fields(getattr(world, group)):
-            found[f"{group}.{f.name}"] = getattr(getattr(world, group), f.name)
+        value = getattr(world, group)
+        for f in dataclasses.fields(value) if value is not None else ():
+            found[f"{group}.{f.name}"] = getattr(value, f.name)
     return found
 
 
@@ -216,7 +244,7 @@ def with_values(world: WorldParams, values: dict[str, Any]) -> WorldParams:
                 raise KeyError(f"{collection}.{min(unknown)}")
             changes[collection] = tuple(_replace(item, owners.pop(item.name, {})) for item in items)
     for owner_path, fields in grouped.items():
-        if len(owner_path) == 1 and owner_path[0] in _GROUPS:
+        if len(owner_path) == 1 and owner_path[0] in _GROUPS and getattr(world, owner_path[0]) is not None:
             changes[owner_path[0]] = _replace(getattr(world, owner_path[0]), fields)
         elif len(owner_path) != 2 or owner_path[0] not in _COLLECTIONS:
             raise KeyError(".".join((*owner_path, *fields)))

@@ -39,3 +39,10 @@ def distractor_shape(rig: Rig, name: str) -> tuple[str, tuple[float, ...]]:
     if shape == "cylinder":
         return "cylinder", (float(sides[0]) / 3, float(sides[1]))
     return "box", (float(sides[0]), float(sides[1]), float(sides[2]))
+
+
+def half_height(rig: Rig, params: BodyParams) -> float:
+    """Return half the height of a body that stands upright, metres."""
+    shape, size = body_shape(rig, params)
+    height = {"box": size[-1] / 2, "sphere": size[0], "cylinder": size[-1] / 2}[shape]
+    return float(height * params.size_scale * params.shape_scale[2])

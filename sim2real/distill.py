@@ -19,6 +19,8 @@ from sim2real.runs import RunFolder
 
 # Seeds of the episodes in which student and teacher are compared begin here; those of rounds lie below.
 _EVALUATION_SEED = 1_000_000_000
+# Pictures in a step of the eye's training, and episodes that are drawn and kept at a time.
+_EYE_BATCH, _EYE_CHUNK = 64, 5
 
 
 def distill(config: DistillConfig) -> Path:
@@ -39,86 +41,137 @@ def distill(config: DistillConfig) -> Path:
 
     from envs.arm.group import ArmGroup
     from policies.device import pick_device
-    from policies.imitation.dagger import LearnSettings, count_solved, gather, learn
-    from policies.imitation.demonstrations import Demonstrations
-    from policies.imitation.saved import StudentCard, read_weights, save_student, write_weights
+    from policies.imitation.saved import StudentCard, save_student
     from policies.imitation.student import Student, StudentPolicy, StudentSpec
     from policies.space_cards import card_of_box, cards_of_observation
 
-    device = pick_device(config.device)
     run = RunFolder.create(config.out, config, config.resume)
     if run.finished:
         probe.close()
         return run.path
     torch.set_num_threads(config.threads)
+    device = pick_device(config.device)
     inner = probe.unwrapped
     vectors = inner.observation_space["observation"].shape[0] + inner.observation_space["desired_goal"].shape[0]
-    pixels = config.student == "pixels"
-    spec = StudentSpec(
-        vectors, inner.controller.size, config.image_size if pixels else None, 3 * len(inner.task.objects)
-    )
+    size = config.image_size if config.student == "pixels" else None
+    spec = StudentSpec(vectors, inner.controller.size, size, len(inner.task.objects))
     torch.manual_seed(config.seed)
     student = Student(spec).to(device)
-    data = Demonstrations(run.path / "demonstrations")
-    states = run.path / "checkpoints"
-    states.mkdir(exist_ok=True)
-    done = len(sorted(states.glob("round_*.safetensors")))
-    if done:
-        read_weights(states / f"round_{done - 1:03d}.safetensors", student)
-    run.rewind_log(done)
-    looks = world_source(inner.rig, config.randomization).many if config.randomization and pixels else None
-    began = time.monotonic()
-    total = config.rounds * config.updates
     group = ArmGroup(lambda: _environment(config).unwrapped, config.envs, config.threads)
     try:
-        with progress("distill", total, "updates", done * config.updates) as advance:
-            for number in range(done, config.rounds):
-                policy = None if number == 0 else StudentPolicy(student)
-                solved: int | None = None
-                if len(data.rounds) == number:
-                    rng = np.random.default_rng([config.seed, number])
-                    found, solved = gather(group, teacher, policy, _seeds(config, number), rng, looks)
-                    data.add(found)
-                if number == 0:
-                    student.standardise(np.asarray(data.rounds[0]["vectors"]))
-                gathered = time.monotonic() - began
-                losses: list[float] = []
-
-                def step(updates: int, loss: float, first: int = number * config.updates, to: Any = losses) -> None:
-                    to.append(loss)
-                    advance(first + updates, f"loss {np.mean(to[-100:]):.4f}")
-
-                settings = LearnSettings(config.updates, config.batch_size, config.learning_rate)
-                learn(student, data, settings, config.seed * 1000 + number, device, step)
-                write_weights(states / f"round_{number:03d}.safetensors", student)
-                entry: dict[str, Any] = {"step": number + 1, "demonstrations": len(data)}
-                if solved is not None:
-                    entry["actor"] = "teacher with noise" if number == 0 else "student of the round before"
-                    entry["success"] = to_plain(success_rate(solved, config.episodes))
-                entry |= {"loss": float(np.mean(losses[-100:]))}
-                entry |= {"gathered_s": round(gathered, 1), "seconds": round(time.monotonic() - began, 1)}
-                run.log(entry)
+        began = time.monotonic()
+        if student.eye is not None:
+            _open_eye(config, run, group, teacher, student.eye, device, began)
+        _rounds(config, run, group, teacher, student, device, began)
         learned = time.monotonic() - began
-        fresh = [_EVALUATION_SEED + k for k in range(config.evaluate)]
-        policy = StudentPolicy(student)
-        rates = {
-            "student": count_solved(group, lambda: policy.predict(group.observe())[0], fresh),
-            "teacher": count_solved(group, lambda: teacher.predict(group.true_observation())[0], fresh),
-        }
+        rates = _compare(config, group, teacher, StudentPolicy(student))
         text = f"{config.rounds} rounds of {config.episodes} episodes from {config.teacher}"
         boxes = cards_of_observation(inner.observation_space), card_of_box(inner.action_space)
         save_student(run.path / "policy", student, StudentCard(config.env, spec, *boxes, text))
-        results = {name: to_plain(success_rate(count, config.evaluate)) for name, count in rates.items()}
-        run.finish({**results, "kept": rates["student"] / max(rates["teacher"], 1), "seconds": round(learned, 1)})
-        shutil.rmtree(data.folder)
+        run.finish({**rates, "seconds": round(learned, 1)})
+        for name in ("eye", "rounds"):
+            shutil.rmtree(run.path / name, ignore_errors=True)
     finally:
         group.close()
         probe.close()
     return run.path
 
 
+def _open_eye(
+    config: DistillConfig, run: RunFolder, group: Any, teacher: Any, eye: Any, device: Any, began: float
+) -> None:
+    """Train the eye, or read it where that was done."""
+    from policies.imitation.dagger import draw_pictures
+    from policies.imitation.demonstrations import Demonstrations
+    from policies.imitation.eye import pixel_errors, train_eye
+    from policies.imitation.saved import read_weights, write_weights
+
+    path = run.path / "checkpoints" / "eye.safetensors"
+    if path.is_file():
+        read_weights(path, eye)
+        eye.eval()
+        return
+    looks = world_source(group.envs[0].task, config.randomization).many if config.randomization else None
+    data, test = Demonstrations(run.path / "eye"), Demonstrations(run.path / "eye" / "test")
+    chunk = _EYE_CHUNK * config.envs
+    count = -(-config.eye_episodes // chunk)
+    with progress("draw pictures for the eye", count * chunk, "episodes", len(data.rounds) * chunk) as advance:
+        for number in range(len(data.rounds), count):
+            rng = np.random.default_rng([config.seed, number, 3])
+            data.add(draw_pictures(group, teacher, _seeds(config, number, 3, chunk), rng, looks))
+            advance((number + 1) * chunk)
+    if not test.rounds:
+        rng = np.random.default_rng([config.seed, 0, 4])
+        test.add(draw_pictures(group, teacher, _seeds(config, 0, 4, config.envs), rng, looks))
+    with progress("train the eye", config.eye_updates, "updates") as advance:
+        train_eye(
+            eye, data, config.eye_updates, _EYE_BATCH, config.seed, device, lambda k, x: advance(k, f"loss {x:.3f}")
+        )
+    error = pixel_errors(eye, test, device)
+    shares = {f"p{q}_px": round(float(error.quantile(q / 100)), 3) for q in (50, 90)}
+    path.parent.mkdir(exist_ok=True)
+    write_weights(path, eye)
+    seconds = round(time.monotonic() - began, 1)
+    run.log({"step": 0, "pictures": len(data), "eye_error_on_other_pictures": shares, "seconds": seconds})
+
+
+def _rounds(
+    config: DistillConfig, run: RunFolder, group: Any, teacher: Any, student: Any, device: Any, began: float
+) -> None:
+    """Act and learn, round by round."""
+    from policies.imitation.dagger import LearnSettings, gather, learn
+    from policies.imitation.demonstrations import Demonstrations
+    from policies.imitation.saved import read_weights, write_weights
+
+    data, states = Demonstrations(run.path / "rounds"), run.path / "checkpoints"
+    states.mkdir(exist_ok=True)
+    done = len(list(states.glob("round_*.safetensors")))
+    if done:
+        read_weights(states / f"round_{done - 1:03d}.safetensors", student)
+    student.eval()
+    run.rewind_log(done)
+    settings = LearnSettings(config.updates, config.batch_size, config.learning_rate)
+    with progress("distill", config.rounds, "rounds", done) as advance:
+        for number in range(done, config.rounds):
+            entry: dict[str, Any] = {"step": number + 1}
+            if len(data.rounds) == number:
+                rng = np.random.default_rng([config.seed, number, 2])
+                seeds = _seeds(config, number, 1, config.episodes)
+                found, solved = gather(group, teacher, student, number > 0, seeds, rng)
+                data.add(found)
+                entry["actor"] = "student of the round before" if number else "teacher with noise"
+                entry["success"] = to_plain(success_rate(solved, config.episodes))
+            if number == 0:
+                student.standardise(np.asarray(data.rounds[0]["vectors"]))
+            losses: list[float] = []
+
+            def note_loss(_: int, loss: float, to: list[float] = losses) -> None:
+                to.append(loss)
+
+            learn(student, data, settings, config.seed * 1000 + number, device, note_loss)
+            write_weights(states / f"round_{number:03d}.safetensors", student)
+            entry |= {"demonstrations": len(data), "loss": float(np.mean(losses[-100:]))}
+            run.log(entry | {"seconds": round(time.monotonic() - began, 1)})
+            note = f"reached {100 * entry['success']['value']:.0f} %" if "success" in entry else ""
+            advance(number + 1, note)
+
+
+def _compare(config: DistillConfig, group: Any, teacher: Any, policy: Any) -> dict[str, Any]:
+    """Return how often student and teacher reach the goal in the same fresh episodes."""
+    from policies.imitation.dagger import count_solved
+
+    fresh = [_EVALUATION_SEED + k for k in range(config.evaluate)]
+    rates = {
+        "student": count_solved(group, lambda: policy.predict(group.observe())[0], fresh),
+        "teacher": count_solved(group, lambda: teacher.predict(group.true_observation())[0], fresh),
+    }
+    results = {name: to_plain(success_rate(count, config.evaluate)) for name, count in rates.items()}
+    return {**results, "kept": rates["student"] / max(rates["teacher"], 1)}
+
+
 def _check(config: DistillConfig) -> None:
-    for name in ("rounds", "episodes", "updates", "batch_size", "envs", "evaluate", "threads"):
+    counts = "eye_episodes eye_updates rounds episodes updates batch_size envs evaluate threads"
+    for name in counts.split():
         if getattr(config, name) < 1:
             raise InputError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(config, name)}")
     for name in ("episodes", "evaluate"):
@@ -128,10 +181,10 @@ def _check(config: DistillConfig) -> None:
         raise InputError(f"--seed must be 0 or more, got {config.seed}")
 
 
-def _seeds(config: DistillConfig, number: int) -> list[int]:
-    """Return the seeds of a round's episodes."""
-    rng = np.random.default_rng([config.seed, number, 1])
-    return [int(s) for s in rng.choice(_EVALUATION_SEED, config.episodes, replace=False)]
+def _seeds(config: DistillConfig, number: int, purpose: int, count: int) -> list[int]:
+    """Return the seeds of some episodes."""
+    rng = np.random.default_rng([config.seed, number, purpose])
+    return [int(s) for s in rng.choice(_EVALUATION_SEED, count, replace=False)]
 
 
 def _environment(config: DistillConfig, observation: str | None = None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +11,11 @@ import gymnasium
 import numpy as np
 
 from calibration.errors import InputError
-from calibration.kinematics import nominal_world
-from calibration.rig import Rig
 from calibration.rig_file import load_rig
 from calibration.world import WorldParams
 from envs.registration import DEFAULT_RIG, environment_table, register_envs
-from envs.tasks import make_task
-from sim2real.presets import load_preset, rig_spec
+from envs.tasks import Task, make_task
+from sim2real.presets import join_specs, load_preset, rig_spec
 from sim2real.randomization import WorldSampler
 
 
@@ -59,7 +58,7 @@ def environment_settings(
     if randomization is not None:
         # The task adds bodies to the rig, and they vary too.
         task = make_task(own["task"], load_rig(own["rig"]))
-        own["worlds"] = world_source(task.rig, randomization)
+        own["worlds"] = world_source(task, randomization)
     return full, own
 
 
@@ -78,7 +77,13 @@ class SampledWorlds:
         return self.sampler.sample_many(int(rng.integers(2**31)), range(count))
 
 
-def world_source(rig: str | Rig, randomization: str) -> SampledWorlds:
-    """Return what draws the world of an episode, for a preset's name or TOML file."""
-    station = load_rig(rig) if isinstance(rig, str) else rig
-    return SampledWorlds(WorldSampler(rig_spec(station, load_preset(randomization)), nominal_world(station)))
+def world_source(task: Task, randomization: str) -> SampledWorlds:
+    """Return what draws the world of an episode.
+
+    Args:
+        task: in its rig.
+        randomization: preset's name or TOML file; several, joined by "+", each of which wins over those before it.
+    """
+    specs = [load_preset(name) for name in randomization.split("+")]
+    joined = functools.reduce(join_specs, specs)
+    return SampledWorlds(WorldSampler(rig_spec(task.rig, joined), task.nominal_world()))

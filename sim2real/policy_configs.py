@@ -69,13 +69,17 @@ class DistillConfig:
     """preset name or TOML file for the worlds; default: always the nominal world"""
     image_size: tuple[int, int] = (84, 84)
     """width and height of pictures"""
+    eye_episodes: int = 800
+    """episodes whose steps are drawn, each in a world of its own, to train the student's eye; pixels only"""
+    eye_updates: int = 3000
+    """steps of training for the eye, 64 pictures in each"""
     rounds: int = 8
     """rounds of acting and learning"""
     episodes: int = 200
     """episodes of a round"""
     updates: int = 2000
-    """steps of Adam after each round"""
-    batch_size: int = 128
+    """steps of training after each round"""
+    batch_size: int = 512
     """demonstrations in each step"""
     learning_rate: float = 1e-3
     """at the beginning of a round; it falls to zero by a cosine"""

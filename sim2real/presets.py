@@ -66,11 +66,17 @@ def parse_preset(text: str, where: str, folder: Path) -> RandomizationSpec:
         if data["base"] not in preset_names():
             raise InputError(f"{where}: base must be one of {', '.join(preset_names())}, got {data['base']!r}")
         base = load_preset(data["base"])
+    name = str(data.get("name", where))
+    return dataclasses.replace(join_specs(base, RandomizationSpec(name, channels, correlations, shared)), name=name)
+
+
+def join_specs(base: RandomizationSpec, own: RandomizationSpec) -> RandomizationSpec:
+    """Return one spec of two; where both speak of the same, the second wins."""
     return RandomizationSpec(
-        str(data.get("name", where)),
-        base.channels + channels,
-        _joined(base.correlations, correlations),
-        _joined(base.shared, shared),
+        f"{base.name}+{own.name}",
+        base.channels + own.channels,
+        _joined(base.correlations, own.correlations),
+        _joined(base.shared, own.shared),
     )
 
 

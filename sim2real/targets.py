@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from calibration.errors import InputError
-from calibration.world import WorldParams
+from calibration.world import PHYSICAL, WorldParams
 from sim2real.distributions import Choice, Distribution, Fixed
 
 ROLES = ("object", "surface", "robot", "background", "distractor")
@@ -48,6 +48,9 @@ def resolve(target: str, world: WorldParams, known: dict[str, Any], where: str) 
         # Every world has lamps or joints in its type, though a rig may have none.
         if not found and not getattr(world, parts[0], True):
             return []
+    # A world of single frames has no physics, and a spec may speak of it all the same.
+    if not found and parts[0] in PHYSICAL and not getattr(world, parts[0]):
+        return []
     if not found:
         shown = ", ".join(list(known)[-12:])
         raise InputError(

@@ -170,7 +170,7 @@ class ArmEnv(TaskWorld, gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def _observe(self, observation: Observation) -> Observation:
         if self.observation_kind != "state":
-            observation["image_main"] = self.eyes.draw([self.scene_world()], self.image_size_px)[0]
+            observation["image_main"] = self.eyes.draw([self.pictured_world()], self.image_size_px)[0]
         return observation
 
     @property

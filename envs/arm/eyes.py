@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.camera import CameraIntrinsics
 from calibration.rig import Rig
+from calibration.view import CameraView
 from calibration.world import Vector3, WorldParams
 from envs.rendering.choice import RendererName, make_renderer
 from envs.rendering.renderer import Renderer
@@ -38,6 +39,12 @@ class Eyes:
 
     def draw(self, worlds: Sequence[WorldParams], size_px: tuple[int, int]) -> NDArray[np.uint8]:
         """Return what the camera's sensor makes of each world, uint8 (N, H, W, 3)."""
+        return self.look(worlds, size_px)[0]
+
+    def look(
+        self, worlds: Sequence[WorldParams], size_px: tuple[int, int]
+    ) -> tuple[NDArray[np.uint8], Sequence[CameraView]]:
+        """Return the same, and the camera of each picture, which is where the world has it."""
         if self._renderer is None:
             self._renderer = make_renderer(self.rig, self._name, self._threads)
         images = self._renderer.render(worlds, self.camera(size_px))
@@ -46,7 +53,7 @@ class Eyes:
             seen[k] = measure_through(
                 images.rgb[k], images.depth_m[k], images.views[k].intrinsics, world.lens, world.sensor, world.noise_seed
             )
-        return seen
+        return seen, images.views
 
     def close(self) -> None:
         """Release the renderer; twice is fine."""

@@ -40,20 +40,25 @@ class ArmGroup:
             env.advance(action)
         return self.observe() if look else {}
 
-    def observe(self, pictures: bool = True) -> Observation:
-        """Return the observations, each part (N, ...), with or without pictures."""
+    def observe(self) -> Observation:
+        """Return the observations, each part (N, ...)."""
         seen = [env.state_observation() for env in self.envs]
         batch = {name: np.stack([s[name] for s in seen]) for name in seen[0]}
-        if pictures and self.envs[0].observation_kind != "state":
-            batch["image_main"] = self._pictures([e.scene_world() for e in self.envs])
+        if self.envs[0].observation_kind != "state":
+            batch["image_main"] = self._eyes.draw([e.pictured_world() for e in self.envs], self.envs[0].image_size_px)
         return batch
 
-    def redrawn(self, worlds: Sequence[WorldParams]) -> NDArray[np.uint8]:
-        """Return pictures (N, H, W, 3) of the present states in other worlds: other looks, light, camera and sensor."""
-        return self._pictures([env.scene_world(world) for env, world in zip(self.envs, worlds, strict=True)])
+    def labelled(self, worlds: Sequence[WorldParams] | None = None) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Return pictures (N, H, W, 3) of the present states and where the objects are in them, (N, O, 2) pixels.
 
-    def _pictures(self, worlds: Sequence[WorldParams]) -> NDArray[np.uint8]:
-        return self._eyes.draw(worlds, self.envs[0].image_size_px)
+        Args:
+            worlds: in which to draw them, in place of those of the episodes: other looks, light, camera and sensor.
+        """
+        given: Sequence[WorldParams | None] = [None] * len(self.envs) if worlds is None else worlds
+        drawn = [env.scene_world(world) for env, world in zip(self.envs, given, strict=True)]
+        pictures, views = self._eyes.look(drawn, self.envs[0].image_size_px)
+        pixels = [v.project(e.readings.body_poses[:, :3]) for v, e in zip(views, self.envs, strict=True)]
+        return pictures, np.array(pixels, np.float32)
 
     def true_observation(self) -> Observation:
         """Return what environments with observation "state" would have shown."""
@@ -62,10 +67,6 @@ class ArmGroup:
             "achieved_goal": np.array([env.achieved_goal() for env in self.envs], np.float32),
             "desired_goal": np.array([env.goal for env in self.envs], np.float32),
         }
-
-    def objects(self) -> NDArray[np.float32]:
-        """Return where the objects are, (N, 3 O) metres."""
-        return np.array([env.readings.body_poses[:, :3].reshape(-1) for env in self.envs], np.float32)
 
     def successes(self) -> NDArray[np.bool_]:
         """Return whether each is at its goal, (N,)."""

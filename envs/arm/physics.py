@@ -14,13 +14,13 @@ from calibration.errors import InputError
 from calibration.kinematics import urdf_path
 from calibration.rig import Rig
 from calibration.world import BodyParams, WorldParams
+from envs.arm.dynamics import Dynamics
 from envs.arm.settings import PhysicsSettings
 from envs.scene_shapes import body_shape
 from envs.simulation import Simulation, without_chatter
 
 Float = NDArray[np.float64]
 
-STANDARD_GRAVITY_M_S2 = 9.81
 # Where bodies wait that are not in the world: below everything, in a row.
 _PARKED_Z_M = -100.0
 _PARKED_APART_M = 10.0
@@ -63,7 +63,6 @@ class PhysicsWorld:
         self.pybullet: Any = self.simulation.pybullet
         self.client = self.simulation.client
         p, client = self.pybullet, self.client
-        p.setGravity(0.0, 0.0, -STANDARD_GRAVITY_M_S2, physicsClientId=client)
         p.setPhysicsEngineParameter(
             fixedTimeStep=settings.timestep_s,
             numSolverIterations=settings.iterations,
@@ -88,7 +87,8 @@ class PhysicsWorld:
             raise InputError(f"rig {rig.name}: PyBullet cannot load {path}: {error}") from None
         self.robot = int(number)
         self._read_joints()
-        self._set_friction_of_fingers()
+        fingers = self._links_of_fingers()
+        self._dynamics = Dynamics(p, client, self.robot, self._index, fingers)
         self.bodies: dict[str, int] = {}
         self._variants: dict[tuple[str, float, tuple[float, ...]], int] = {}
         self._numbers: list[int] = []
@@ -98,7 +98,7 @@ class PhysicsWorld:
                 self._force[self.joints.index(name)] = rig.robot.gripper.force
         self._position_gain = np.full(len(self.joints), settings.position_gain_per_s * settings.timestep_s)
         self._velocity_gain = np.full(len(self.joints), settings.velocity_gain)
-        self.set_motor_scales(np.ones(len(self.joints)), np.ones(len(self.joints)), np.ones(len(self.joints)))
+        self._scale_motors()
         self._blank = -1
         for body in rig.bodies:
             if body.role in ("object", "surface"):
@@ -139,35 +139,31 @@ class PhysicsWorld:
         """Return PyBullet's number of each moving joint."""
         return dict(zip(self.joints, self._index, strict=True))
 
-    def _set_friction_of_fingers(self) -> None:
+    def _links_of_fingers(self) -> list[int]:
         robot = self.rig.robot
         if robot is None or robot.gripper is None:
-            return
+            return []
         for name in robot.gripper.open:
             if name not in self.joints:
                 raise InputError(
                     f"rig {self.rig.name}: robot.gripper names the joint '{name}', which the URDF does not have; "
                     f"known: {', '.join(self.joints)}"
                 )
-            self.pybullet.changeDynamics(
-                self.robot,
-                self._index[self.joints.index(name)],
-                lateralFriction=robot.gripper.friction,
-                spinningFriction=0.001,
-                physicsClientId=self.client,
-            )
+        return [self._index[self.joints.index(name)] for name in robot.gripper.open]
 
-    def set_motor_scales(self, gain: Float, damping: Float, force: Float) -> None:
-        """Set factors (J,) on the motors' position gains, velocity gains and highest forces."""
-        self._gains = (self._position_gain * gain).tolist()
-        self._dampings = (self._velocity_gain * damping).tolist()
-        self._forces = (self._force * force).tolist()
+    def _scale_motors(self) -> None:
+        found = self._dynamics
+        self._gains = (self._position_gain * found.gains).tolist()
+        self._dampings = (self._velocity_gain * found.dampings).tolist()
+        self._forces = (self._force * found.torques).tolist()
 
     def place(self, world: WorldParams, positions: Float) -> None:
         """Put the arm at joint positions (J,), at rest, and every body where the world has it."""
         p, client = self.pybullet, self.client
         present = [b for b in world.bodies if b.role in ("object", "surface") and b.present]
         self.bodies = {params.name: self._body(params) for params in present}
+        self._dynamics.apply(world, self.bodies, self.joints)
+        self._scale_motors()
         self._numbers = [self.bodies[name] for name in self.movable]
         # Every body back to where it waits, and a look that nothing touches there: contacts of the last episode, which
         # PyBullet keeps otherwise, would warm-start the solver, and the same seed would differ.
@@ -186,7 +182,9 @@ class PhysicsWorld:
         if key not in self._variants:
             same = [k for k in self._variants if k[0] == params.name]
             if len(same) >= _VARIANTS:
-                self.pybullet.removeBody(self._variants.pop(same[0]), physicsClientId=self.client)
+                oldest = self._variants.pop(same[0])
+                self._dynamics.forget(oldest)
+                self.pybullet.removeBody(oldest, physicsClientId=self.client)
             self._variants[key] = self._make(params)
             self._save_blank()
         return self._variants[key]

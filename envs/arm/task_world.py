@@ -10,18 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.errors import InputError
-from calibration.kinematics import nominal_world
 from calibration.rig import Rig
 from calibration.rig_file import load_rig
-from calibration.world import BodyParams, WorldParams
+from calibration.world import WorldParams
+from envs.arm.channels import Channels
 from envs.arm.control import Control, Controller
 from envs.arm.eyes import world_at
 from envs.arm.observation import Observer, rpy_of
 from envs.arm.physics import PhysicsWorld
-from envs.arm.readings import SimulatedSensors
+from envs.arm.reach import check_reach
+from envs.arm.readings import Readings, SimulatedSensors
 from envs.arm.settings import PhysicsSettings
 from envs.arm.tool_kinematics import ToolKinematics
-from envs.scene_shapes import body_shape
+from envs.scene_shapes import half_height
 from envs.tasks import Reward, Task, make_task
 
 Float = NDArray[np.float64]
@@ -31,8 +32,6 @@ WorldSource = Callable[[np.random.Generator], WorldParams]
 
 # Bounds of observed numbers (metres, radians, a second); what is beyond is cut off.
 LARGEST = 100.0
-# A tool that cannot come nearer than this to a corner of the goals' region makes the task unreachable.
-_REACHED_M = 0.02
 
 
 class TaskWorld:
@@ -44,7 +43,8 @@ class TaskWorld:
         world: of this episode, as it began.
         goal: of this episode, (G,).
         episode_seed: from which the episode follows, together with its world.
-        readings: of the sensors, now.
+        readings: the truth, now.
+        channels: what becomes of actions and readings on their way.
     """
 
     def __init__(
@@ -79,12 +79,18 @@ class TaskWorld:
         self.observation_kind: ObservationKind = observation
         self.reward_kind: Reward = reward
         self._worlds = worlds
-        self._nominal = nominal_world(self.rig)
+        self._nominal = self.task.nominal_world()
         self.physics = PhysicsWorld(self.rig, settings, self.task.objects)
         self.sensors = SimulatedSensors(self.physics)
         self._prepare_arm(control, 1.0 / control_hz)
+        self.channels = Channels(self.physics.joints, self.task.objects, 1.0 / control_hz, settings.timestep_s)
         self._saved: dict[int, tuple[Float, WorldParams]] = {}
-        self._check_reach()
+        try:
+            rest = self._home[[self.physics.joints.index(name) for name in self.kinematics.joints]]
+            check_reach(self.task, self.kinematics, self.controller, rest)
+        except InputError:
+            self.physics.close()
+            raise
         self.begin(0)
 
     def _prepare_arm(self, control: Control, period_s: float) -> None:
@@ -110,24 +116,6 @@ class TaskWorld:
         fingers = tuple(robot.gripper.open) if robot.gripper is not None and self.task.uses_gripper else ()
         self.observer = Observer(self.kinematics, joints, fingers, self.task.objects)
 
-    def _check_reach(self) -> None:
-        """Raise an error where the tool cannot come near a corner of the region in which the task happens."""
-        region, arm = self.task.region, self.controller
-        rest = self._home[[self.physics.joints.index(n) for n in self.kinematics.joints]]
-        for sx in (-1, 1):
-            for sy in (-1, 1):
-                x, y = region.centre_m + region.half_m * (sx, sy)
-                corner = np.clip([x, y, region.table_z_m + 0.03], arm.low, arm.high)
-                found = self.kinematics.reach(rest, corner, arm.rotation, rest, 200)
-                missed = float(np.linalg.norm(self.kinematics.pose(found)[0] - corner))
-                if missed > _REACHED_M:
-                    self.physics.close()
-                    raise InputError(
-                        f"rig {self.rig.name}: the task's region must be within reach, but the tool stays "
-                        f"{missed * 100:.0f} cm from ({corner[0]:.2f}, {corner[1]:.2f}, {corner[2]:.2f}) m; make "
-                        "robot.workspace smaller, or give robot.joints from which the tool gets there"
-                    )
-
     def begin(self, seed: int, world: WorldParams | None = None, goal: Sequence[float] | None = None) -> None:
         """Begin an episode.
 
@@ -141,11 +129,11 @@ class TaskWorld:
         """
         self.episode_seed = seed
         rng = np.random.default_rng(seed)
-        # Its own generator, so that the start does not depend on how many numbers a world takes.
-        start_rng, world_rng = rng.spawn(2)
+        # Each its own generator, so that the start does not depend on how many numbers a world takes.
+        start_rng, world_rng, channel_rng = rng.spawn(3)
         if world is None:
             world = self._nominal if self._worlds is None else self._worlds(world_rng)
-        heights = np.array([_half_height(self.rig, world.body(name)) for name in self.task.objects])
+        heights = np.array([half_height(self.rig, world.body(name)) for name in self.task.objects])
         start = self.task.start(start_rng, heights)
         self.goal = start.goal if goal is None else np.array(goal, np.float64)
         if self.goal.shape != start.goal.shape:
@@ -153,7 +141,12 @@ class TaskWorld:
         self.world = self._placed(world, start.objects_m)
         self.physics.place(self.world, self._home)
         self.controller.reset(self._home)
+        self.channels.begin(self.world, channel_rng, self._home)
+        self._look()
+
+    def _look(self) -> None:
         self.readings = self.sensors.read()
+        self.channels.see(self.readings)
 
     def _placed(self, world: WorldParams, objects_m: Float) -> WorldParams:
         """Return the world with the task's objects where they start, and without the rig's other objects."""
@@ -180,19 +173,25 @@ class TaskWorld:
             raise InputError(f"action must have shape {(self.controller.size,)}, got {given.shape}")
         if not np.isfinite(given).all():
             raise InputError(f"action must be finite, got {given.tolist()}")
-        targets = self.controller.targets(np.clip(given, -1.0, 1.0), self.readings.joint_positions)
-        self.physics.set_targets(targets)
-        self.physics.step(self._substeps)
-        self.readings = self.sensors.read()
+        channels = self.channels
+        done = channels.action(np.clip(given, -1.0, 1.0))
+        impulses = channels.pushes()
+        for command, steps in channels.commands(
+            self.controller.targets(done, channels.seen.joint_positions), self._substeps
+        ):
+            self.physics.set_targets(command)
+            self.physics.step(steps, impulses)
+            impulses = {}
+        self._look()
 
     def state_observation(self) -> Observation:
-        """Return the observation without pictures."""
-        readings = self.readings
+        """Return the observation without pictures: what the sensors say, which `channels` may make late or noisy."""
+        readings = self.channels.seen
         robot_only = self.observation_kind == "pixels"
         vector = self.observer.robot(readings) if robot_only else self.observer.vector(readings)
         found = {"observation": _bounded(vector), "desired_goal": self.goal.astype(np.float32)}
         if not robot_only:
-            found["achieved_goal"] = _bounded(self.achieved_goal())
+            found["achieved_goal"] = _bounded(self._achieved(readings))
         return found
 
     def scene_world(self, world: WorldParams | None = None) -> WorldParams:
@@ -201,7 +200,13 @@ class TaskWorld:
         Args:
             world: in place of this episode's; its bodies get the sizes that they have here.
         """
-        readings = self.readings
+        return self._scene(self.readings, world)
+
+    def pictured_world(self) -> WorldParams:
+        """Return the same of the moment of the camera's newest picture, which `channels` may make late."""
+        return self._scene(self.channels.pictured, None)
+
+    def _scene(self, readings: Readings, world: WorldParams | None) -> WorldParams:
         joints = dict(zip(self.physics.joints, readings.joint_positions.tolist(), strict=True))
         bodies = {}
         for name, pose in zip(self.task.objects, readings.body_poses, strict=True):
@@ -225,8 +230,11 @@ class TaskWorld:
     # Goals
 
     def achieved_goal(self) -> Float:
-        """Return what is compared with the goal, (G,)."""
-        return self.task.achieved(self.tool_position(), self.readings.body_poses[:, :3])
+        """Return what is compared with the goal, (G,); the truth, whatever the sensors say."""
+        return self._achieved(self.readings)
+
+    def _achieved(self, readings: Readings) -> Float:
+        return self.task.achieved(self.observer.tool(readings)[0], readings.body_poses[:, :3])
 
     def is_success(self) -> bool:
         """Return whether the goal is reached now."""
@@ -280,7 +288,8 @@ class TaskWorld:
             raise InputError(f"state must be one of {', '.join(map(str, self._saved)) or 'none yet'}, got {state_id}")
         self.goal, self.world = self._saved[state_id][0].copy(), self._saved[state_id][1]
         self.physics.restore(state_id)
-        self.readings = self.sensors.read()
+        self.channels.see(None)
+        self._look()
         self.controller.reset(self.readings.joint_positions)
         self.physics.set_targets(self.readings.joint_positions)
 
@@ -292,10 +301,3 @@ class TaskWorld:
 
 def _bounded(vector: Float) -> NDArray[np.float32]:
     return np.clip(vector, -LARGEST, LARGEST).astype(np.float32)
-
-
-def _half_height(rig: Rig, params: BodyParams) -> float:
-    """Return half the height of a body that stands upright."""
-    shape, size = body_shape(rig, params)
-    height = {"box": size[-1] / 2, "sphere": size[0], "cylinder": size[-1] / 2}[shape]
-    return float(height * params.size_scale * params.shape_scale[2])

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from calibration.bodies import Body
 from calibration.errors import InputError
+from calibration.kinematics import nominal_world
+from calibration.nominal_physics import with_physics
 from calibration.rig import Rig
+from calibration.world import WorldParams
 
 Float = NDArray[np.float64]
 Reward = Literal["sparse", "dense"]
@@ -94,6 +97,10 @@ class Task(ABC):
     def prepare(self, rig: Rig) -> Rig:
         """Return the rig with the bodies that the task needs, and remember their names."""
         return rig
+
+    def nominal_world(self) -> WorldParams:
+        """Return the rig's nominal world with the task's bodies and all physical values."""
+        return with_physics(nominal_world(self.rig), self.rig, self.objects)
 
     @abstractmethod
     def start(self, rng: np.random.Generator, heights_m: Float) -> Start:

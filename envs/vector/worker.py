@@ -121,7 +121,7 @@ class Worker:
         first = self.envs[0]
         if first.observation_kind != "state" and len(numbers):
             assert self._eyes is not None
-            worlds = [self.envs[k].scene_world() for k in numbers]
+            worlds = [self.envs[k].pictured_world() for k in numbers]
             self._arrays[prefix + "image_main"][list(numbers)] = self._eyes.draw(worlds, first.image_size_px)
 
     def _new_worlds(self) -> dict[int, WorldParams]:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-# Arrays of a round: vectors (N, V), actions (N, A), objects (N, O), and images (N, H, W, 3) where there are pictures.
+# Arrays of a round: vectors (N, V) and actions (N, A), or images (N, H, W, 3) and pixels (N, O, 2).
 Round = dict[str, NDArray[Any]]
 
 
@@ -28,7 +28,10 @@ class Demonstrations:
 
     def __len__(self) -> int:
         """Return the number of steps."""
-        return sum(len(r["actions"]) for r in self.rounds)
+        return sum(self._lengths())
+
+    def _lengths(self) -> list[int]:
+        return [len(next(iter(r.values()))) for r in self.rounds]
 
     def add(self, found: Round) -> None:
         """Write a round; it appears whole or not at all."""
@@ -47,14 +50,15 @@ class Demonstrations:
 
     def images(self, chosen: Tensor) -> Tensor:
         """Return pictures by their numbers (B,) over all rounds, uint8 (B, 3, H, W)."""
-        ends = np.cumsum([len(r["actions"]) for r in self.rounds])
+        lengths = self._lengths()
+        ends = np.cumsum(lengths)
         numbers = chosen.numpy()
         which = np.searchsorted(ends, numbers, side="right")
         first = self.rounds[0]["images"]
         found = np.empty((len(numbers), *first.shape[1:]), np.uint8)
         for k in np.unique(which):
             here = which == k
-            found[here] = self.rounds[k]["images"][numbers[here] - (ends[k] - len(self.rounds[k]["actions"]))]
+            found[here] = self.rounds[k]["images"][numbers[here] - (ends[k] - lengths[k])]
         return torch.from_numpy(found).permute(0, 3, 1, 2)
 
     def _place(self, number: int) -> Path:

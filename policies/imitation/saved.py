@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file, save
+from torch import nn
 
 from calibration.errors import InputError
 from calibration.records import read_record, write_bytes, write_record
@@ -60,13 +61,13 @@ def load_student(place: Path, env: Any = None) -> StudentPolicy:
     return StudentPolicy(student)
 
 
-def write_weights(path: Path, student: Student) -> None:
+def write_weights(path: Path, student: nn.Module) -> None:
     """Write the network's weights, at once."""
     state = {k: v.detach().to("cpu", copy=True).contiguous() for k, v in student.state_dict().items()}
     write_bytes(path, save(state))
 
 
-def read_weights(path: Path, student: Student) -> None:
+def read_weights(path: Path, student: nn.Module) -> None:
     """Bring the network to written weights.
 
     Raises:

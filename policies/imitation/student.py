@@ -1,4 +1,4 @@
-"""Networks that imitate: vectors alone, or pictures with vectors."""
+"""Policies that imitate: vectors alone, or pictures with vectors."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from policies.imitation.eye import NUMBERS, Eye
+
 
 @dataclass(frozen=True)
 class StudentSpec:
@@ -20,7 +22,7 @@ class StudentSpec:
         vector_size: length of `observation` and `desired_goal` together.
         action_size: of an action.
         image_size_px: width and height of pictures; None without.
-        objects: numbers that the auxiliary head learns (positions of the objects); pictures only.
+        objects: that are looked for in pictures.
         hidden: units of each hidden layer.
     """
 
@@ -31,55 +33,24 @@ class StudentSpec:
     hidden: int = 256
 
 
-class SpatialSoftmax(nn.Module):
-    """Turns each channel into the mean place of its activation (Levine et al. 2016), -1 to 1."""
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return (N, 2 C) of features (N, C, H, W)."""
-        _, _, height, width = features.shape
-        share = features.flatten(2).softmax(dim=2)
-        y, x = torch.meshgrid(
-            torch.linspace(-1, 1, height, device=features.device),
-            torch.linspace(-1, 1, width, device=features.device),
-            indexing="ij",
-        )
-        return torch.cat([share @ x.flatten(), share @ y.flatten()], dim=1)
-
-
 class Student(nn.Module):
-    """An action, and for pictures where the objects are.
+    """An action for a vector, with what the eye says of a picture at its end where there are pictures.
 
-    Vectors are standardised by what the first data had; pictures go through four convolutions to points in the image,
-    which is how places survive (Levine et al. 2016).
+    The eye is trained first, to find the objects, and then stays as it is, so that what it says can be kept in place
+    of the picture.
     """
 
     def __init__(self, spec: StudentSpec) -> None:
-        """Build the network."""
+        """Build the networks."""
         super().__init__()
         self.spec = spec
-        self.register_buffer("mean", torch.zeros(spec.vector_size))
-        self.register_buffer("scale", torch.ones(spec.vector_size))
-        seen = spec.vector_size
-        self.eye: nn.Module | None = None
-        if spec.image_size_px is not None:
-            self.eye = nn.Sequential(
-                nn.Conv2d(3, 24, 5, stride=2, padding=2),
-                nn.GroupNorm(4, 24),
-                nn.ReLU(),
-                nn.Conv2d(24, 32, 3, stride=2, padding=1),
-                nn.GroupNorm(4, 32),
-                nn.ReLU(),
-                nn.Conv2d(32, 48, 3, padding=1),
-                nn.GroupNorm(4, 48),
-                nn.ReLU(),
-                nn.Conv2d(48, 32, 3, padding=1),
-                SpatialSoftmax(),
-            )
-            self.places = nn.Sequential(nn.Linear(64 + seen, 128), nn.ReLU(), nn.Linear(128, spec.objects))
-            seen += 64 + spec.objects
+        self.eye = None if spec.image_size_px is None else Eye(spec.objects)
+        size = spec.vector_size + (0 if self.eye is None else NUMBERS * spec.objects)
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("scale", torch.ones(size))
         hidden = spec.hidden
         self.head = nn.Sequential(
-            nn.Linear(seen, hidden),
+            nn.Linear(size, hidden),
             nn.LayerNorm(hidden),
             nn.ReLU(),
             nn.Linear(hidden, hidden),
@@ -94,26 +65,22 @@ class Student(nn.Module):
         self.mean.copy_(torch.as_tensor(vectors.mean(axis=0)))  # type: ignore[operator]
         self.scale.copy_(torch.as_tensor(1.0 / np.maximum(vectors.std(axis=0), 1e-3)))  # type: ignore[operator]
 
-    def forward(self, vectors: Tensor, images: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Return actions (N, A) and objects (N, O) or None.
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Return actions (N, A) for vectors (N, V) that `vectors_of` made."""
+        actions: Tensor = self.head((vectors - self.mean) * self.scale)  # type: ignore[operator]
+        return actions
 
-        Args:
-            vectors: float (N, V).
-            images: uint8 (N, 3, H, W).
-        """
-        known = (vectors - self.mean) * self.scale  # type: ignore[operator]
-        if self.eye is None:
-            return self.head(known), None
-        assert images is not None
-        points = self.eye(images.float() / 127.5 - 1.0)
-        places = self.places(torch.cat([points, known], dim=1))
-        return self.head(torch.cat([known, points, places.detach()], dim=1)), places
-
-
-def vectors_of(observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-    """Return `observation` and `desired_goal` side by side, (N, V)."""
-    parts = [np.atleast_2d(observation["observation"]), np.atleast_2d(observation["desired_goal"])]
-    return np.concatenate(parts, axis=1, dtype=np.float32)
+    @torch.no_grad()
+    def vectors_of(self, observation: Mapping[str, NDArray[Any]]) -> Tensor:
+        """Return `observation`, `desired_goal` and what the eye says of `image_main`, side by side, (N, V)."""
+        device = next(self.parameters()).device
+        parts = [torch.as_tensor(np.atleast_2d(observation[n]), device=device) for n in ("observation", "desired_goal")]
+        if self.eye is not None:
+            pictures = observation["image_main"]
+            pictures = np.ascontiguousarray(pictures[None] if pictures.ndim == 3 else pictures)
+            images = torch.as_tensor(pictures, device=device).permute(0, 3, 1, 2)
+            parts.append(self.eye.points(images.contiguous(memory_format=torch.channels_last)))
+        return torch.cat(parts, dim=1)
 
 
 class StudentPolicy:
@@ -132,12 +99,11 @@ class StudentPolicy:
         deterministic: bool = True,
     ) -> tuple[NDArray[np.float32], Any]:
         """Return actions for one observation or a batch."""
-        single = observation["observation"].ndim == 1
-        device = next(self.student.parameters()).device
-        vectors = torch.as_tensor(vectors_of(observation), device=device)
-        images = None
-        if self.student.spec.image_size_px is not None:
-            pictures = observation["image_main"][None] if single else observation["image_main"]
-            images = torch.as_tensor(np.ascontiguousarray(pictures), device=device).permute(0, 3, 1, 2)
-        actions = self.student(vectors, images)[0].clamp(-1, 1).cpu().numpy()
-        return (actions[0] if single else actions), state
+        actions = self.act(self.student.vectors_of(observation))
+        return (actions[0] if observation["observation"].ndim == 1 else actions), state
+
+    @torch.no_grad()
+    def act(self, vectors: Tensor) -> NDArray[np.float32]:
+        """Return actions (N, A) for vectors that the student's `vectors_of` made."""
+        found: NDArray[np.float32] = self.student(vectors).clamp(-1, 1).cpu().numpy()
+        return found

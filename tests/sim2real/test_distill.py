@@ -17,6 +17,7 @@ from envs.arm.group import ArmGroup
 from policies.evaluation import run_episodes
 from policies.imitation.dagger import count_solved
 from policies.imitation.demonstrations import Demonstrations
+from policies.imitation.eye import Eye, pixel_errors, train_eye
 from policies.imitation.student import Student, StudentPolicy, StudentSpec
 from policies.saved import load_policy
 from policies.scripted import make_expert
@@ -61,7 +62,7 @@ def test_distillation_that_is_killed_and_resumed_is_the_same(whole: Path, tmp_pa
     command = [sys.executable, "-m", "sim2real.cli", "distill", *words.split()]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     until = time.monotonic() + 120
-    while not (out / "demonstrations" / "round_001").is_dir():
+    while not (out / "rounds" / "round_001").is_dir():
         assert process.poll() is None
         assert time.monotonic() < until
         time.sleep(0.005)
@@ -76,13 +77,13 @@ def test_distillation_that_is_killed_and_resumed_is_the_same(whole: Path, tmp_pa
 
 
 def test_a_camera_student_sees_pictures_and_no_object(tmp_path: Path) -> None:
-    config = replace(
-        CONFIG, env="PandaPush-v0", student="pixels", randomization="wide", rounds=1, episodes=5, updates=3, evaluate=5
-    )
+    few = {"rounds": 1, "episodes": 5, "updates": 3, "evaluate": 5, "eye_episodes": 25, "eye_updates": 30}
+    config = replace(CONFIG, env="PandaPush-v0", student="pixels", randomization="wide", **few)
     run = distill(replace(config, out=tmp_path / "run", batch_size=8, image_size=(32, 24)))
     policy = load_policy(run)
-    assert policy.student.spec == StudentSpec(9, 3, (32, 24), 3)
-    assert not (run / "demonstrations").exists()
+    assert policy.student.spec == StudentSpec(9, 3, (32, 24), 1)
+    assert not (run / "eye").exists()
+    assert not (run / "rounds").exists()
     env = make_environment("PandaPush-v0", observation="pixels", image_size_px=(32, 24))
     seen, _ = env.reset(seed=0)
     action, _ = load_policy(run, env).predict(seen)
@@ -95,32 +96,58 @@ def test_a_camera_student_sees_pictures_and_no_object(tmp_path: Path) -> None:
     other.close()
 
 
+def test_a_resumed_run_does_not_train_the_eye_again(tmp_path: Path) -> None:
+    few = {"rounds": 1, "episodes": 5, "updates": 3, "evaluate": 5, "eye_episodes": 25, "eye_updates": 30}
+    config = replace(CONFIG, env="PandaPush-v0", student="pixels", image_size=(32, 24), out=tmp_path / "run", **few)
+    run = distill(config)
+    before = load_policy(run).student.state_dict()
+    (run / "finished.json").unlink()
+    (run / "checkpoints" / "round_000.safetensors").unlink()
+    distill(replace(config, resume=True))
+    after = load_policy(run).student.state_dict()
+    assert all(torch.equal(before[k], after[k]) for k in before)
+
+
 def test_a_trained_policy_can_be_the_teacher(whole: Path, tmp_path: Path) -> None:
     run = distill(replace(CONFIG, teacher=str(whole), out=tmp_path / "run", updates=100, rounds=1))
     assert json.loads((run / "finished.json").read_text())["teacher"]["value"] >= 0.95
 
 
-def test_places_that_the_camera_student_finds_are_in_the_picture() -> None:
-    student = Student(StudentSpec(4, 2, (40, 40), 3))
-    assert student.eye is not None
-    points = student.eye(torch.rand(2, 3, 40, 40))
-    assert points.shape == (2, 64)
-    assert points.abs().max() <= 1.0
-    spot = torch.zeros(1, 1, 5, 9)
-    spot[0, 0, 4, 2] = 50.0
-    x, y = student.eye[-1](spot)[0].tolist()
-    assert (x, y) == pytest.approx((-0.5, 1.0), abs=1e-4)
+def test_the_labels_of_the_eye_are_where_the_objects_are_drawn() -> None:
+    group = ArmGroup(lambda: ArmEnv(task="Push", observation="pixels"), 4)
+    group.begin([1, 2, 3, 4], look=False)
+    images, pixels = group.labelled()
+    for image, (x, y) in zip(images.astype(int), pixels[:, 0], strict=True):
+        red = image[..., 0] - image[..., 1:].max(axis=2) > 60
+        rows, columns = np.nonzero(red)
+        assert np.hypot(columns.mean() - x, rows.mean() - y) < 1.0
+    group.close()
+
+
+def test_an_eye_learns_where_a_spot_is(tmp_path: Path) -> None:
+    rng, torch_seed = np.random.default_rng(0), 0
+    pixels = rng.uniform(4, 28, (600, 1, 2)).astype(np.float32)
+    y, x = np.mgrid[:32, :32]
+    spots = np.exp(-((x - pixels[:, :, :1]) ** 2 + (y - pixels[:, :, 1:]) ** 2) / 8)
+    images = (spots[..., None] * 200 + rng.integers(0, 55, (600, 32, 32, 3))).astype(np.uint8)
+    data, test = Demonstrations(tmp_path / "d"), Demonstrations(tmp_path / "t")
+    data.add({"images": images[:500], "pixels": pixels[:500]})
+    test.add({"images": images[500:], "pixels": pixels[500:]})
+    torch.manual_seed(torch_seed)
+    eye = Eye(1)
+    train_eye(eye, data, 150, 32, 0, torch.device("cpu"))
+    errors = pixel_errors(eye, test, torch.device("cpu"))
+    assert errors.median() < 0.5
+    points = eye.points(torch.from_numpy(images[500:]).permute(0, 3, 1, 2)).detach()
+    wanted = 2 * (pixels[500:, 0] + 0.5) / 32 - 1
+    assert np.median(np.abs(points[:, :2].numpy() - wanted)) < 0.03
+    assert points[:, 2].min() > 0.3
 
 
 def test_demonstrations_are_read_back_from_disk_by_number(tmp_path: Path) -> None:
     data, rng = Demonstrations(tmp_path / "d"), np.random.default_rng(0)
     rounds = [
-        {
-            "vectors": rng.random((n, 2), np.float32),
-            "actions": rng.random((n, 1), np.float32),
-            "objects": rng.random((n, 3), np.float32),
-            "images": rng.integers(0, 255, (n, 4, 5, 3), np.uint8),
-        }
+        {"pixels": rng.random((n, 1, 2), np.float32), "images": rng.integers(0, 255, (n, 4, 5, 3), np.uint8)}
         for n in (3, 7)
     ]
     for found in rounds:
@@ -131,7 +158,7 @@ def test_demonstrations_are_read_back_from_disk_by_number(tmp_path: Path) -> Non
     images = np.concatenate([r["images"] for r in rounds]).transpose(0, 3, 1, 2)
     chosen = torch.tensor([9, 0, 3, 2, 3])
     np.testing.assert_array_equal(again.images(chosen).numpy(), images[chosen.numpy()])
-    np.testing.assert_array_equal(again.every("vectors")[3:].numpy(), rounds[1]["vectors"])
+    np.testing.assert_array_equal(again.every("pixels")[3:].numpy(), rounds[1]["pixels"])
 
 
 def test_a_group_acts_as_its_environments_do_alone() -> None:
@@ -155,7 +182,7 @@ def test_a_group_acts_as_its_environments_do_alone() -> None:
 
 def test_a_policy_predicts_one_observation_as_a_batch_of_one() -> None:
     torch.manual_seed(0)
-    policy = StudentPolicy(Student(StudentSpec(5, 2, (24, 24), 3)))
+    policy = StudentPolicy(Student(StudentSpec(5, 2, (24, 24), 2)))
     rng = np.random.default_rng(0)
     batch: dict[str, Any] = {
         "observation": rng.random((3, 2), np.float32),

@@ -8,11 +8,14 @@ import pytest
 
 from calibration.errors import InputError
 from calibration.kinematics import nominal_world
+from calibration.physics import PushParams
 from calibration.rig_file import load_rig, rig_names
-from calibration.world import paths
+from calibration.world import PHYSICAL, paths
+from envs.tasks import make_task
 from envs.textures import is_sky, texture_picture
 from sim2real.correlation import Correlation, Shared
 from sim2real.distributions import Choice, Fixed, LogUniform, Normal, Uniform
+from sim2real.environments import world_source
 from sim2real.presets import load_preset, parse_preset, preset_names, rig_spec
 from sim2real.randomization import Channel, RandomizationSpec, WorldSampler
 from sim2real.stream import SimulatedFrames
@@ -26,12 +29,34 @@ def test_a_shipped_preset_fits_every_shipped_rig(name: str, rig_name: str) -> No
     rig, preset = load_rig(rig_name), load_preset(name)
     assert preset.name == name
     sampler = WorldSampler(rig_spec(rig, preset), nominal_world(rig))
-    assert len(sampler.channels) > 40
+    # What varies about a single frame follows from the rig alone where a preset is about physics.
+    assert len(sampler.channels) > (0 if name == "dynamics" else 40)
     textures = {c.distribution for path, c in sampler.channels.items() if path.endswith(".texture")}
     for distribution in textures:
         assert isinstance(distribution, Choice)
         for option in set(distribution.options) - {"none"}:
             assert is_sky(option) or texture_picture(option).shape == (128, 128, 3)
+
+
+def test_the_preset_of_dynamics_varies_all_that_is_physical() -> None:
+    task = make_task("Push", load_rig("panda_tabletop"))
+    sampler = WorldSampler(rig_spec(task.rig, load_preset("dynamics")), task.nominal_world())
+    fields = {(p.split(".")[0], p.split(".")[-1]) for p in paths(task.nominal_world())}
+    varied = {(p.split(".")[0], p.split(".")[-1]) for p in sampler.channels}
+    # How often sensors measure and how strong gravity is are known.
+    known = {("observation", "period_s"), ("frames", "period_s"), ("gravity", "magnitude_m_s2")}
+    assert {f for f in fields if f[0] in PHYSICAL} - varied == known
+
+
+def test_presets_are_joined_and_the_last_one_wins(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    text = '[[channels]]\ntarget = "pushes.rate_hz"\ndistribution = "fixed"\nvalue = 3.0\n'
+    file.write_text('name = "mine"\n' + text)
+    task = make_task("Push", load_rig("panda_tabletop"))
+    world = world_source(task, f"wide+dynamics+{file}")(np.random.default_rng(0))
+    assert world.pushes == PushParams(3.0, world.pushes.impulse_n_s if world.pushes else 0.0)
+    assert world.sensor != task.nominal_world().sensor
+    assert world.motors != task.nominal_world().motors
 
 
 def test_every_rig_asks_for_a_preset_that_is_shipped() -> None:
@@ -209,7 +234,7 @@ def test_an_unknown_target_is_found_when_the_preset_meets_a_rig() -> None:
 def test_neither_a_file_nor_a_name(tmp_path: Path) -> None:
     with pytest.raises(
         InputError,
-        match=r"^randomization must be a TOML file or one of everything, glossy, wide, got 'wyde', which is neither$",
+        match=r"^randomization must be a TOML file or one of dynamics, everything, glossy, wide, got 'wyde', which is ",
     ):
         load_preset("wyde")
     file = tmp_path / "mine.toml"
