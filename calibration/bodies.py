@@ -114,12 +114,14 @@ class Gripper:
         closed: position of the same joints when closed.
         force: highest force (N) or torque (N m) of each joint.
         friction: lateral friction coefficient of the links that these joints move.
+        width_m: between the finger tips when open; 0: the sum of the joints' ways, which is right for prismatic ones.
     """
 
     open: Mapping[str, float]
     closed: Mapping[str, float]
     force: float = 40.0
     friction: float = 1.0
+    width_m: float = 0.0
 
     def __post_init__(self) -> None:
         """Check that both ends name the same joints."""
@@ -129,6 +131,12 @@ class Gripper:
             )
         if not self.force > 0:
             raise ValueError(f"force must be more than 0, got {self.force:g}")
+        if self.width_m < 0:
+            raise ValueError(f"width_m must be 0 or more, got {self.width_m:g}")
+
+    def open_width_m(self) -> float:
+        """Return the width between the finger tips when open."""
+        return self.width_m or sum(abs(self.open[name] - self.closed[name]) for name in self.open)
 
 
 @dataclass(frozen=True)
@@ -149,7 +157,7 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Robot:
-    """An arm by URDF: a path from the rig file's folder, or `pybullet_data:...` for what PyBullet ships.
+    """An arm by URDF: a path from the rig file's folder, `pybullet_data:...` or `calibration:...` for what is shipped.
 
     Attributes:
         urdf: the file.
@@ -159,6 +167,10 @@ class Robot:
         joint_uncertainty_rad: one standard deviation of the joints about that, for perception.
         start: position of joints at the beginning of a task, where that is not `joints`; the tool keeps the orientation
             that it has there.
+        hand_urdf: another URDF, for an arm whose own has no hand.
+        hand_link: link of the arm that the hand's root is fixed to.
+        hand_position_m: of the hand's root in that link.
+        hand_rpy_rad: of the hand's root in that link.
         tool_link: the link that tasks move, such as "panda_grasptarget"; needed for tasks.
         tool_point_m: the point of that link between the fingers.
         gripper: what opens and closes, when there is something.
@@ -171,7 +183,16 @@ class Robot:
     joints: Mapping[str, float] = field(default_factory=dict)
     joint_uncertainty_rad: float = 0.0
     start: Mapping[str, float] = field(default_factory=dict)
+    hand_urdf: str | None = None
+    hand_link: str | None = None
+    hand_position_m: Vector3 = ZERO
+    hand_rpy_rad: Vector3 = ZERO
     tool_link: str | None = None
     tool_point_m: Vector3 = ZERO
     gripper: Gripper | None = None
     workspace: Workspace | None = None
+
+    def __post_init__(self) -> None:
+        """Check that a hand has a place."""
+        if (self.hand_urdf is None) != (self.hand_link is None):
+            raise ValueError("hand_urdf and hand_link belong together: the file, and the link that it is fixed to")

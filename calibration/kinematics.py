@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.errors import InputError
+from calibration.hands import with_hand
 from calibration.rig import Rig
 from calibration.world import BodyParams, JointParams, LampParams, LightParams, WorldParams
 
@@ -32,23 +33,41 @@ class Link:
     axis: Matrix
 
 
+# Packages that ship robots, and what each is installed with.
+_PACKAGES = {"pybullet_data": "pybullet", "calibration": "sim2real"}
+
+
 def urdf_path(rig: Rig) -> Path:
-    """Return the file of the rig's URDF.
+    """Return the file of the rig's URDF; of an arm with a hand of another file, that of both together.
 
     Raises:
         InputError: there is no such file.
     """
-    assert rig.robot is not None
-    name = rig.robot.urdf
-    if name.startswith("pybullet_data:"):
-        spec = importlib.util.find_spec("pybullet_data")
+    robot = rig.robot
+    assert robot is not None
+    arm = _named_file(rig, "urdf", robot.urdf)
+    if robot.hand_urdf is None or robot.hand_link is None:
+        return arm
+    hand = _named_file(rig, "hand_urdf", robot.hand_urdf)
+    return _joined(arm, hand, robot.hand_link, robot.hand_position_m, robot.hand_rpy_rad)
+
+
+_joined = lru_cache(maxsize=8)(with_hand)
+
+
+def _named_file(rig: Rig, key: str, name: str) -> Path:
+    package, _, rest = name.partition(":")
+    if package in _PACKAGES and rest:
+        spec = importlib.util.find_spec(package)
         if spec is None or spec.origin is None:
-            raise InputError(f"rig {rig.name}: robot.urdf '{name}' needs the package pybullet, which is not installed")
-        path = Path(spec.origin).parent / name.removeprefix("pybullet_data:")
+            raise InputError(
+                f"rig {rig.name}: robot.{key} '{name}' needs the package {_PACKAGES[package]}, which is not installed"
+            )
+        path = Path(spec.origin).parent / rest
     else:
         path = rig.folder / name
     if not path.is_file():
-        raise InputError(f"rig {rig.name}: robot.urdf must be a file, got '{name}', looked for {path}")
+        raise InputError(f"rig {rig.name}: robot.{key} must be a file, got '{name}', looked for {path}")
     return path
 
 

@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 # Rig of each arm that comes with the package.
-ARM_RIGS = {"Panda": "panda_tabletop"}
+ARM_RIGS = {"Panda": "panda_tabletop", "Kuka": "kuka_tabletop", "XArm": "xarm_tabletop"}
 # Rig of the ids without an arm, where none is given.
 DEFAULT_RIG = "panda_tabletop"
 # Steps of an episode.

@@ -40,6 +40,7 @@ def distill(config: DistillConfig) -> Path:
     import torch
 
     from envs.arm.group import ArmGroup
+    from envs.arm.task_world import ARM_LANDMARKS
     from policies.device import pick_device
     from policies.imitation.saved import StudentCard, save_student
     from policies.imitation.student import Student, StudentPolicy, StudentSpec
@@ -54,14 +55,15 @@ def distill(config: DistillConfig) -> Path:
     inner = probe.unwrapped
     vectors = inner.observation_space["observation"].shape[0] + inner.observation_space["desired_goal"].shape[0]
     size = config.image_size if config.student == "pixels" else None
-    spec = StudentSpec(vectors, inner.controller.size, size, len(inner.task.objects))
+    objects = len(inner.task.objects)
+    spec = StudentSpec(vectors, inner.controller.size, size, objects + ARM_LANDMARKS, objects)
     torch.manual_seed(config.seed)
     student = Student(spec).to(device)
     group = ArmGroup(lambda: _environment(config).unwrapped, config.envs, config.threads)
     try:
         began = time.monotonic()
         if student.eye is not None:
-            _open_eye(config, run, group, teacher, student.eye, device, began)
+            _open_eye(config, run, group, teacher, student, device, began)
         _rounds(config, run, group, teacher, student, device, began)
         learned = time.monotonic() - began
         rates = _compare(config, group, teacher, StudentPolicy(student))
@@ -78,18 +80,18 @@ def distill(config: DistillConfig) -> Path:
 
 
 def _open_eye(
-    config: DistillConfig, run: RunFolder, group: Any, teacher: Any, eye: Any, device: Any, began: float
+    config: DistillConfig, run: RunFolder, group: Any, teacher: Any, student: Any, device: Any, began: float
 ) -> None:
-    """Train the eye, or read it where that was done."""
-    from policies.imitation.dagger import draw_pictures
+    """Train the student's eye and estimate, or read them where that was done."""
+    from policies.imitation.dagger import LearnSettings, draw_pictures, learn_estimate, place_errors
     from policies.imitation.demonstrations import Demonstrations
     from policies.imitation.eye import pixel_errors, train_eye
     from policies.imitation.saved import read_weights, write_weights
 
     path = run.path / "checkpoints" / "eye.safetensors"
     if path.is_file():
-        read_weights(path, eye)
-        eye.eval()
+        read_weights(path, student)
+        student.eval()
         return
     looks = world_source(group.envs[0].task, config.randomization).many if config.randomization else None
     data, test = Demonstrations(run.path / "eye"), Demonstrations(run.path / "eye" / "test")
@@ -104,15 +106,19 @@ def _open_eye(
         rng = np.random.default_rng([config.seed, 0, 4])
         test.add(draw_pictures(group, teacher, _seeds(config, 0, 4, config.envs), rng, looks))
     with progress("train the eye", config.eye_updates, "updates") as advance:
-        train_eye(
-            eye, data, config.eye_updates, _EYE_BATCH, config.seed, device, lambda k, x: advance(k, f"loss {x:.3f}")
-        )
-    error = pixel_errors(eye, test, device)
-    shares = {f"p{q}_px": round(float(error.quantile(q / 100)), 3) for q in (50, 90)}
+        eye, batch, note = student.eye, _EYE_BATCH, lambda k, x: advance(k, f"loss {x:.3f}")
+        train_eye(eye, data, config.eye_updates, batch, config.seed, device, note)
+    settings = LearnSettings(config.updates, config.batch_size, config.learning_rate)
+    learn_estimate(student, data, settings, config.seed, device)
+    pixels, metres = pixel_errors(student.eye, test, device), place_errors(student, test, device)
     path.parent.mkdir(exist_ok=True)
-    write_weights(path, eye)
+    write_weights(path, student)
+    missed = {
+        name: {f"p{q}": round(float(errors.flatten().quantile(q / 100)), digits) for q in (50, 90)}
+        for name, errors, digits in (("landmark_px", pixels, 3), ("object_m", metres, 5))
+    }
     seconds = round(time.monotonic() - began, 1)
-    run.log({"step": 0, "pictures": len(data), "eye_error_on_other_pictures": shares, "seconds": seconds})
+    run.log({"step": 0, "pictures": len(data), "on_other_pictures": missed, "seconds": seconds})
 
 
 def _rounds(
@@ -141,8 +147,8 @@ def _rounds(
                 data.add(found)
                 entry["actor"] = "student of the round before" if number else "teacher with noise"
                 entry["success"] = to_plain(success_rate(solved, config.episodes))
-            if number == 0:
-                student.standardise(np.asarray(data.rounds[0]["vectors"]))
+            if number == 0 and student.eye is None:
+                student.standardise(np.asarray(data.rounds[0]["seen"]))
             losses: list[float] = []
 
             def note_loss(_: int, loss: float, to: list[float] = losses) -> None:
@@ -159,12 +165,16 @@ def _rounds(
 def _compare(config: DistillConfig, group: Any, teacher: Any, policy: Any) -> dict[str, Any]:
     """Return how often student and teacher reach the goal in the same fresh episodes."""
     from policies.imitation.dagger import count_solved
+    from policies.see_then_act import SeeThenAct
 
     fresh = [_EVALUATION_SEED + k for k in range(config.evaluate)]
     rates = {
-        "student": count_solved(group, lambda: policy.predict(group.observe())[0], fresh),
-        "teacher": count_solved(group, lambda: teacher.predict(group.true_observation())[0], fresh),
+        "student": count_solved(group, policy, fresh),
+        "teacher": count_solved(group, teacher, fresh, sees_state=True),
     }
+    if policy.student.eye is not None:
+        modular = SeeThenAct(policy.student, teacher, group.envs[0].task)
+        rates["see_then_act"] = count_solved(group, modular, fresh)
     results = {name: to_plain(success_rate(count, config.evaluate)) for name, count in rates.items()}
     return {**results, "kept": rates["student"] / max(rates["teacher"], 1)}
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from calibration.camera import CameraIntrinsics
 from calibration.rig import Rig
 from calibration.view import CameraView
-from calibration.world import Vector3, WorldParams
+from calibration.world import WorldParams
+from envs.arm.observation import rpy_of
+from envs.arm.readings import Readings
 from envs.rendering.choice import RendererName, make_renderer
 from envs.rendering.renderer import Renderer
 from envs.sensing import measure_through
@@ -71,11 +73,28 @@ def cropped_to(camera: CameraIntrinsics, size_px: tuple[int, int]) -> CameraIntr
     return camera.cropped(left, top, wide, high).resized(width, height)
 
 
-def world_at(world: WorldParams, joints: dict[str, float], bodies: dict[str, tuple[Vector3, Vector3]]) -> WorldParams:
-    """Return the world with joints and bodies (position, roll-pitch-yaw) where they are at a moment."""
-    placed = tuple(
-        b if b.name not in bodies else dataclasses.replace(b, position_m=bodies[b.name][0], rpy_rad=bodies[b.name][1])
+def world_of(world: WorldParams, readings: Readings, joints: Sequence[str], objects: Sequence[str]) -> WorldParams:
+    """Return the world with joints and objects, named in the order of the readings, where the readings say."""
+    positions = dict(zip(joints, readings.joint_positions.tolist(), strict=True))
+    poses = dict(zip(objects, readings.body_poses, strict=True))
+    bodies = []
+    for body in world.bodies:
+        if body.name in poses:
+            (x, y, z), (roll, pitch, yaw) = poses[body.name][:3].tolist(), rpy_of(poses[body.name][3:]).tolist()
+            body = dataclasses.replace(body, position_m=(x, y, z), rpy_rad=(roll, pitch, yaw))
+        bodies.append(body)
+    moved = (j if j.name not in positions else dataclasses.replace(j, position=positions[j.name]) for j in world.joints)
+    return dataclasses.replace(world, bodies=tuple(bodies), joints=tuple(moved))
+
+
+def sized_like(world: WorldParams, other: WorldParams) -> WorldParams:
+    """Return a world with objects and surfaces as large, where and as present as in another one."""
+    there = {b.name: b for b in other.bodies}
+    kept = ("size_scale", "shape_scale", "position_m", "rpy_rad", "present")
+    bodies = tuple(
+        dataclasses.replace(b, **{name: getattr(there[b.name], name) for name in kept})
+        if b.name in there and b.role in ("object", "surface")
+        else b
         for b in world.bodies
     )
-    moved = tuple(j if j.name not in joints else dataclasses.replace(j, position=joints[j.name]) for j in world.joints)
-    return dataclasses.replace(world, bodies=placed, joints=moved)
+    return dataclasses.replace(world, bodies=bodies)

@@ -40,16 +40,16 @@ class ArmGroup:
             env.advance(action)
         return self.observe() if look else {}
 
-    def observe(self) -> Observation:
-        """Return the observations, each part (N, ...)."""
+    def observe(self, pictures: bool = True) -> Observation:
+        """Return the observations, each part (N, ...), with or without pictures."""
         seen = [env.state_observation() for env in self.envs]
         batch = {name: np.stack([s[name] for s in seen]) for name in seen[0]}
-        if self.envs[0].observation_kind != "state":
+        if pictures and self.envs[0].observation_kind != "state":
             batch["image_main"] = self._eyes.draw([e.pictured_world() for e in self.envs], self.envs[0].image_size_px)
         return batch
 
     def labelled(self, worlds: Sequence[WorldParams] | None = None) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Return pictures (N, H, W, 3) of the present states and where the objects are in them, (N, O, 2) pixels.
+        """Return pictures (N, H, W, 3) of the present states and where the landmarks are in them, (N, L, 2) pixels.
 
         Args:
             worlds: in which to draw them, in place of those of the episodes: other looks, light, camera and sensor.
@@ -57,7 +57,7 @@ class ArmGroup:
         given: Sequence[WorldParams | None] = [None] * len(self.envs) if worlds is None else worlds
         drawn = [env.scene_world(world) for env, world in zip(self.envs, given, strict=True)]
         pictures, views = self._eyes.look(drawn, self.envs[0].image_size_px)
-        pixels = [v.project(e.readings.body_poses[:, :3]) for v, e in zip(views, self.envs, strict=True)]
+        pixels = [view.project(env.landmarks()) for view, env in zip(views, self.envs, strict=True)]
         return pictures, np.array(pixels, np.float32)
 
     def true_observation(self) -> Observation:
@@ -67,6 +67,10 @@ class ArmGroup:
             "achieved_goal": np.array([env.achieved_goal() for env in self.envs], np.float32),
             "desired_goal": np.array([env.goal for env in self.envs], np.float32),
         }
+
+    def objects(self) -> NDArray[np.float32]:
+        """Return where the objects are, (N, 3 O) metres."""
+        return np.array([env.readings.body_poses[:, :3].reshape(-1) for env in self.envs], np.float32)
 
     def successes(self) -> NDArray[np.bool_]:
         """Return whether each is at its goal, (N,)."""

@@ -17,6 +17,8 @@ _RADIAN_M = 0.1
 _DAMPING = 0.01
 # Share of the way to the rest position that a step takes in the directions that the pose leaves free.
 _TO_REST = 0.2
+# Horizontal part of the tool's z axis above which it counts as tilted.
+_FLAT = 0.1
 # Longest step of a joint in one iteration, radians.
 _LONGEST_STEP = 0.4
 
@@ -188,8 +190,24 @@ def solve(
             error[4] += share * (uz * vx - ux * vz)
             error[5] += share * (ux * vy - uy * vx)
         zx, zy, zz = rotation[0, 2], rotation[1, 2], rotation[2, 2]
+        flat = math.sqrt(zx * zx + zy * zy)
+        tilted = approach_only and flat > _FLAT and abs(target_rotation[2, 2]) < 1.0 - 0.5 * _FLAT * _FLAT
+        if tilted:
+            # Only the angle to the vertical counts: a turn about the horizontal (-zy, zx, 0) changes it.
+            lowered = _RADIAN_M * (math.asin(min(max(zz, -1.0), 1.0)) - math.asin(target_rotation[2, 2])) / flat
+            ux, uy, uz = rotation[0, 0], rotation[1, 0], rotation[2, 0]
+            vx, vy, vz = target_rotation[0, 0], target_rotation[1, 0], target_rotation[2, 0]
+            # And how far it is turned about its own axis, which the last joint can mend.
+            turned = zx * (uy * vz - uz * vy) + zy * (uz * vx - ux * vz) + zz * (ux * vy - uy * vx)
+            turned *= _RADIAN_M
+            error[3], error[4], error[5] = turned * zx - lowered * zy, turned * zy + lowered * zx, turned * zz
         for j in range(n):
-            if approach_only:
+            if tilted:
+                about = (zx * jacobian[4, j] - zy * jacobian[3, j]) / (flat * flat)
+                along = zx * jacobian[3, j] + zy * jacobian[4, j] + zz * jacobian[5, j]
+                jacobian[3, j], jacobian[4, j] = along * zx - about * zy, along * zy + about * zx
+                jacobian[5, j] = along * zz
+            elif approach_only:
                 along = zx * jacobian[3, j] + zy * jacobian[4, j] + zz * jacobian[5, j]
                 jacobian[3, j] -= along * zx
                 jacobian[4, j] -= along * zy

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.bodies import Gripper
 from envs.arm.readings import Readings
 from envs.arm.tool_kinematics import ToolKinematics
 
@@ -21,19 +22,25 @@ class Observer:
     """
 
     def __init__(
-        self, kinematics: ToolKinematics, joints: tuple[str, ...], fingers: tuple[str, ...], objects: tuple[str, ...]
+        self, kinematics: ToolKinematics, joints: tuple[str, ...], gripper: Gripper | None, objects: tuple[str, ...]
     ) -> None:
         """Find the joints.
 
         Args:
             kinematics: of the tool.
             joints: names of the joints in readings.
-            fingers: those of them whose sum is the gripper's width; none where the task does not use it.
+            gripper: whose width is observed; None where the task does not use it.
             objects: names of the bodies in readings.
         """
         self.kinematics = kinematics
         self._arm = np.array([joints.index(name) for name in kinematics.joints])
-        self._fingers = np.array([joints.index(name) for name in fingers], np.int64)
+        names = list(gripper.open) if gripper is not None else []
+        self._fingers = np.array([joints.index(name) for name in names], np.int64)
+        if gripper is not None:
+            self._closed = np.array([gripper.closed[name] for name in names])
+            way = np.array([gripper.open[name] for name in names]) - self._closed
+            # Of each joint's way, metres of width.
+            self._share = gripper.open_width_m() / (len(names) * way)
         self.objects = objects
 
     @property
@@ -52,9 +59,15 @@ class Observer:
         position, _ = self.kinematics.pose(positions)
         return position, self.kinematics.jacobian(positions)[:3] @ readings.joint_velocities[self._arm]
 
+    def tool_pose(self, readings: Readings) -> tuple[Float, Float]:
+        """Return position (3,) and rotation (3, 3) of the tool in the world."""
+        return self.kinematics.pose(readings.joint_positions[self._arm])
+
     def gripper_width(self, readings: Readings) -> float:
-        """Return the sum of the fingers' positions."""
-        return float(readings.joint_positions[self._fingers].sum())
+        """Return the width between the finger tips, metres, from the mean of the joints' ways; 0 without a gripper."""
+        if not len(self._fingers):
+            return 0.0
+        return float(((readings.joint_positions[self._fingers] - self._closed) * self._share).sum())
 
     def robot(self, readings: Readings) -> Float:
         """Return what the robot knows by itself, (6,) or (7,)."""

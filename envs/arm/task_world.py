@@ -15,8 +15,8 @@ from calibration.rig_file import load_rig
 from calibration.world import WorldParams
 from envs.arm.channels import Channels
 from envs.arm.control import Control, Controller
-from envs.arm.eyes import world_at
-from envs.arm.observation import Observer, rpy_of
+from envs.arm.eyes import sized_like, world_of
+from envs.arm.observation import Observer
 from envs.arm.physics import PhysicsWorld
 from envs.arm.reach import check_reach
 from envs.arm.readings import Readings, SimulatedSensors
@@ -32,6 +32,9 @@ WorldSource = Callable[[np.random.Generator], WorldParams]
 
 # Bounds of observed numbers (metres, radians, a second); what is beyond is cut off.
 LARGEST = 100.0
+# Landmarks that every arm has, beside the objects of its task; the second is this far behind the tool.
+ARM_LANDMARKS = 3
+_HAND_M = 0.1
 
 
 class TaskWorld:
@@ -113,8 +116,8 @@ class TaskWorld:
             self.task.uses_gripper,
             period_s,
         )
-        fingers = tuple(robot.gripper.open) if robot.gripper is not None and self.task.uses_gripper else ()
-        self.observer = Observer(self.kinematics, joints, fingers, self.task.objects)
+        gripper = robot.gripper if self.task.uses_gripper else None
+        self.observer = Observer(self.kinematics, joints, gripper, self.task.objects)
 
     def begin(self, seed: int, world: WorldParams | None = None, goal: Sequence[float] | None = None) -> None:
         """Begin an episode.
@@ -207,25 +210,16 @@ class TaskWorld:
         return self._scene(self.channels.pictured, None)
 
     def _scene(self, readings: Readings, world: WorldParams | None) -> WorldParams:
-        joints = dict(zip(self.physics.joints, readings.joint_positions.tolist(), strict=True))
-        bodies = {}
-        for name, pose in zip(self.task.objects, readings.body_poses, strict=True):
-            x, y, z = pose[:3].tolist()
-            roll, pitch, yaw = rpy_of(pose[3:]).tolist()
-            bodies[name] = ((x, y, z), (roll, pitch, yaw))
-        return world_at(self.world if world is None else self._resized(world), joints, bodies)
+        shown = self.world if world is None else sized_like(world, self.world)
+        return world_of(shown, readings, self.physics.joints, self.task.objects)
 
-    def _resized(self, world: WorldParams) -> WorldParams:
-        """Return another world with the bodies' sizes of this one, and without what is not in this one."""
-        here = {b.name: b for b in self.world.bodies}
-        kept = ("size_scale", "shape_scale", "position_m", "rpy_rad", "present")
-        bodies = tuple(
-            dataclasses.replace(b, **{name: getattr(here[b.name], name) for name in kept})
-            if b.name in here and b.role in ("object", "surface")
-            else b
-            for b in world.bodies
-        )
-        return dataclasses.replace(world, bodies=bodies)
+    def landmarks(self) -> Float:
+        """Return points that an eye can find, (L, 3) in the world: objects, tool, hand behind it, robot's base."""
+        tool, rotation = self.observer.tool_pose(self.readings)
+        robot = self.rig.robot
+        assert robot is not None
+        points = [tool, tool - _HAND_M * rotation[:, 2], np.array(robot.position_m)]
+        return np.concatenate([self.readings.body_poses[:, :3], points])
 
     # Goals
 
@@ -259,7 +253,7 @@ class TaskWorld:
         return self.readings.body_poses[self.task.objects.index(name), :3].copy()
 
     def gripper_width(self) -> float:
-        """Return the sum of the fingers' positions."""
+        """Return the width between the finger tips, metres."""
         return self.observer.gripper_width(self.readings)
 
     def true_state(self) -> NDArray[np.float32]:

@@ -28,8 +28,8 @@ class ToolKinematics:
 
     Attributes:
         joints: names of the joints on the way to the tool, from the base on.
-        approach_only: whether the arm has fewer than six joints; then the tool keeps the direction of its own z axis
-            and turns about it as it must.
+        approach_only: whether the arm has fewer than six joints; then the tool's own z axis keeps its angle to the
+            vertical; where it points straight down it keeps its direction, and the tool turns about it as it must.
     """
 
     def __init__(self, rig: Rig, limits: dict[str, tuple[float, float]]) -> None:

@@ -21,7 +21,7 @@ class Stack(Task):
     uses_gripper: ClassVar[bool] = True
     horizon: ClassVar[int] = 100
     # Of both objects together, as in panda-gym.
-    threshold_m: ClassVar[float] = 0.04
+    threshold_m = 0.04
 
     def prepare(self, rig: Rig) -> Rig:
         """Take the rig's own object and another of its kind in blue."""

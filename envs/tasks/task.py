@@ -58,14 +58,14 @@ class Task(ABC):
     Attributes:
         uses_gripper: whether actions have an element for the gripper.
         horizon: steps of an episode.
-        threshold_m: how near is done.
+        threshold_m: how near is done, in a region of full size; in a smaller one it is as much smaller.
         objects: names of the bodies that it is about.
         rig: the station, with the task's own bodies.
     """
 
     uses_gripper: ClassVar[bool] = False
     horizon: ClassVar[int] = 50
-    threshold_m: ClassVar[float] = 0.05
+    threshold_m: float = 0.05
     objects: tuple[str, ...] = ()
 
     def __init__(self, rig: Rig) -> None:
@@ -93,6 +93,8 @@ class Task(ABC):
             table,
             min(0.3, 0.6 * (space.z_m[1] - table)),
         )
+        # In a smaller region, done is nearer.
+        self.threshold_m *= min(1.0, float(self.region.half_m.min()) / _HALF_REGION_M)
 
     def prepare(self, rig: Rig) -> Rig:
         """Return the rig with the bodies that the task needs, and remember their names."""

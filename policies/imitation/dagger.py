@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.nn import functional as F
 
 from calibration.world import WorldParams
 from envs.arm.group import ArmGroup
 from policies.imitation.demonstrations import Demonstrations, Round
-from policies.imitation.student import Student, StudentPolicy
+from policies.imitation.student import Student
 
 # Noise on the teacher's own actions: in the first round, which shows the student how to come back, and while pictures
 # for the eye are drawn, which is to find the objects wherever the student may bring the arm.
@@ -43,7 +44,9 @@ def draw_pictures(
     rng: np.random.Generator,
     worlds: Callable[[np.random.Generator, int], Sequence[WorldParams]] | None,
 ) -> Round:
-    """Return `images` with the `pixels` of the objects, (N, O, 2), of one episode for each seed.
+    """Return pictures with what is known of them, of one episode for each seed.
+
+    They are `images` with the `pixels` of the landmarks, (N, L, 2), the robot's own `vectors` and the `objects`.
 
     Args:
         group: environments; as many seeds as it has are run at a time.
@@ -53,19 +56,24 @@ def draw_pictures(
         worlds: draws that many worlds. Each picture is drawn in a world of its own, so that there are as many looks as
             steps instead of as many as episodes.
     """
-    images, pixels = [], []
-    for _ in _episodes(group, seeds):
-        found, places = group.labelled(None if worlds is None else worlds(rng, len(group.envs)))
-        images.append(found)
-        pixels.append(places)
+    found: dict[str, list[NDArray[Any]]] = {"images": [], "pixels": [], "vectors": [], "objects": []}
+    for _, _ in _episodes(group, seeds):
+        images, pixels = group.labelled(None if worlds is None else worlds(rng, len(group.envs)))
+        known = group.observe(pictures=False)
+        found["images"].append(images)
+        found["pixels"].append(pixels)
+        found["vectors"].append(np.concatenate([known["observation"], known["desired_goal"]], axis=1))
+        found["objects"].append(group.objects())
         group.step(_noisy(_wanted(group, teacher), _EYE_NOISE, rng), look=False)
-    return {"images": np.concatenate(images), "pixels": np.concatenate(pixels)}
+    return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
 def gather(
     group: ArmGroup, teacher: Any, student: Student, acts: bool, seeds: Sequence[int], rng: np.random.Generator
 ) -> tuple[Round, int]:
     """Return what happened in one episode for each seed, and in how many the goal was reached.
+
+    It is `seen`, the `places` that the student remembers, where it has an eye, and the teacher's `actions`.
 
     Args:
         group: environments; as many seeds as it has are run at a time.
@@ -75,31 +83,39 @@ def gather(
         seeds: a multiple of the group's number.
         rng: for the noise.
     """
-    vectors, actions = [], []
-    policy, solved = StudentPolicy(student), 0
-    for reached in _episodes(group, seeds):
+    found: dict[str, list[NDArray[Any]]] = {"seen": [], "places": [], "actions": []}
+    solved, places = 0, None
+    for first, reached in _episodes(group, seeds):
         wanted = _wanted(group, teacher)
-        seen = student.vectors_of(group.observe())
-        vectors.append(seen.cpu().numpy())
-        actions.append(wanted)
-        group.step(policy.act(seen) if acts else _noisy(wanted, _ACTION_NOISE, rng), look=False)
+        seen = student.see(group.observe())
+        places = student.remember(seen, None if first else places)
+        found["seen"].append(seen.cpu().numpy())
+        if places is not None:
+            found["places"].append(places.cpu().numpy())
+        found["actions"].append(wanted)
+        with torch.no_grad():
+            own = student(seen, places).clamp(-1, 1).cpu().numpy()
+        group.step(own if acts else _noisy(wanted, _ACTION_NOISE, rng), look=False)
         now = group.successes()
         solved += int((now & ~reached).sum())
         reached |= now
-    return {"vectors": np.concatenate(vectors), "actions": np.concatenate(actions)}, solved
+    return {name: np.concatenate(parts) for name, parts in found.items() if parts}, solved
 
 
-def count_solved(group: ArmGroup, act: Callable[[], Any], seeds: Sequence[int]) -> int:
+def count_solved(group: ArmGroup, policy: Any, seeds: Sequence[int], sees_state: bool = False) -> int:
     """Return in how many episodes the goal is reached.
 
     Args:
         group: environments.
-        act: returns the actions of all for the present state.
+        policy: acts, with Stable-Baselines3's `predict`.
         seeds: a multiple of the group's number.
+        sees_state: give the policy the true state, whatever the environments show.
     """
-    solved = 0
-    for reached in _episodes(group, seeds):
-        group.step(act(), look=False)
+    solved, state = 0, None
+    for first, reached in _episodes(group, seeds):
+        seen = group.true_observation() if sees_state else group.observe()
+        actions, state = policy.predict(seen, None if first else state, np.full(len(group.envs), first))
+        group.step(np.clip(actions, -1.0, 1.0), look=False)
         now = group.successes()
         solved += int((now & ~reached).sum())
         reached |= now
@@ -114,7 +130,7 @@ def learn(
     device: torch.device,
     step: Callable[[int, float], None] | None = None,
 ) -> None:
-    """Fit the student to `actions` for `vectors`: Huber loss, AdamW.
+    """Fit the student's head to the teacher's actions: Huber loss, AdamW. Eye and estimate stay as they are.
 
     Args:
         student: is changed.
@@ -124,29 +140,87 @@ def learn(
         device: where the student is.
         step: is told the number of updates made and the loss.
     """
-    vectors, actions = data.every("vectors").to(device), data.every("actions").to(device)
+    seen, actions = data.every("seen").to(device), data.every("actions").to(device)
+    places = None if student.eye is None else data.every("places").to(device)
+
+    def loss(chosen: torch.Tensor) -> torch.Tensor:
+        found = student(seen[chosen], None if places is None else places[chosen])
+        return F.smooth_l1_loss(found, actions[chosen], beta=0.1)
+
+    _fit(student.head, loss, len(seen), settings, seed, device, step)
+
+
+def learn_estimate(
+    student: Student,
+    data: Demonstrations,
+    settings: LearnSettings,
+    seed: int,
+    device: torch.device,
+    step: Callable[[int, float], None] | None = None,
+) -> None:
+    """Fit the estimate of where objects are to pictures that the eye has been trained on; arguments as of `learn`."""
+    assert student.estimate is not None
+    seen, objects = _looks(student, data, device), data.every("objects").to(device)
+    student.standardise(seen.cpu().numpy())
+
+    def loss(chosen: torch.Tensor) -> torch.Tensor:
+        return F.smooth_l1_loss(student.places(seen[chosen]), objects[chosen], beta=0.01)
+
+    _fit(student.estimate, loss, len(seen), settings, seed, device, step)
+
+
+@torch.no_grad()
+def place_errors(student: Student, data: Demonstrations, device: torch.device) -> torch.Tensor:
+    """Return how far estimates by one look are off, metres, (N, O), for pictures that were not trained on."""
+    missed = student.places(_looks(student, data, device)).cpu() - data.every("objects")
+    errors: torch.Tensor = torch.linalg.norm(missed.reshape(len(missed), -1, 3), dim=2)
+    return errors
+
+
+@torch.no_grad()
+def _looks(student: Student, data: Demonstrations, device: torch.device) -> torch.Tensor:
+    """Return what the student sees, (N, V), of pictures with the robot's own vectors."""
+    known, points = data.every("vectors"), []
+    assert student.eye is not None
+    for start in range(0, len(known), 256):
+        images = data.images(torch.arange(start, min(start + 256, len(known)))).to(device)
+        points.append(student.eye.points(images.contiguous(memory_format=torch.channels_last)))
+    return torch.cat([known.to(device), torch.cat(points)], dim=1)
+
+
+def _fit(
+    part: nn.Module,
+    loss_of: Callable[[torch.Tensor], torch.Tensor],
+    count: int,
+    settings: LearnSettings,
+    seed: int,
+    device: torch.device,
+    step: Callable[[int, float], None] | None,
+) -> None:
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(student.head.parameters(), lr=settings.learning_rate, weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(part.parameters(), lr=settings.learning_rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.updates)
     for k in range(settings.updates):
-        chosen = torch.randint(len(vectors), (settings.batch_size,), generator=generator).to(device)
-        loss = F.smooth_l1_loss(student(vectors[chosen]), actions[chosen], beta=0.1)
+        loss = loss_of(torch.randint(count, (settings.batch_size,), generator=generator).to(device))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(student.head.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(part.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         if step is not None:
             step(k + 1, float(loss.detach()))
 
 
-def _episodes(group: ArmGroup, seeds: Sequence[int]) -> Iterator[NDArray[np.bool_]]:
-    """Begin the episodes, a group at a time, and yield before every step, with an array to note who is done."""
+def _episodes(group: ArmGroup, seeds: Sequence[int]) -> Iterator[tuple[bool, NDArray[np.bool_]]]:
+    """Begin the episodes, a group at a time, and yield before every step.
+
+    It is whether the step is an episode's first, and an array to note in who is done.
+    """
     for start in range(0, len(seeds), len(group.envs)):
         group.begin(seeds[start : start + len(group.envs)], look=False)
         reached = np.zeros(len(group.envs), np.bool_)
-        for _ in range(group.envs[0].task.horizon):
-            yield reached
+        for k in range(group.envs[0].task.horizon):
+            yield k == 0, reached
 
 
 def _wanted(group: ArmGroup, teacher: Any) -> NDArray[np.float32]:

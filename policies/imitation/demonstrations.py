@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-# Arrays of a round: vectors (N, V) and actions (N, A), or images (N, H, W, 3) and pixels (N, O, 2).
+# Arrays of a round by name, each (N, ...).
 Round = dict[str, NDArray[Any]]
 
 

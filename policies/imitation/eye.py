@@ -1,4 +1,4 @@
-"""The eye of a camera student: a small network that finds objects in pictures."""
+"""The eye of a camera student: a small network that finds landmarks in pictures."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from policies.imitation.demonstrations import Demonstrations
 
 # Pixels of a picture for one cell of the heatmap.
 _STRIDE = 4
-# Numbers for each object: x and y, -1 to 1 over the picture, and the confidence, 0 to 1.
+# Numbers for each landmark: x and y, -1 to 1 over the picture, and the confidence, 0 to 1.
 NUMBERS = 3
 
 
 class Eye(nn.Module):
-    """Pictures to a heatmap and offsets for each object, as the perception models have them."""
+    """Pictures to a heatmap and offsets for each landmark, as the perception models have them."""
 
-    def __init__(self, objects: int) -> None:
+    def __init__(self, landmarks: int) -> None:
         """Build the network."""
         super().__init__()
-        self.objects = objects
+        self.landmarks = landmarks
         self.net = nn.Sequential(
             nn.Conv2d(3, 24, 5, stride=2, padding=2),
             *_normalised(24),
@@ -32,18 +32,18 @@ class Eye(nn.Module):
             *_normalised(48),
             nn.Conv2d(48, 48, 3, padding=2, dilation=2),
             *_normalised(48),
-            nn.Conv2d(48, 3 * objects, 1),
+            nn.Conv2d(48, 3 * landmarks, 1),
         )
 
     def forward(self, images: Tensor) -> KeypointMaps:
         """Return the maps of pictures uint8 (N, 3, H, W)."""
         out = self.net(images.float() / 127.5 - 1.0)
         n, _, h, w = out.shape
-        out = out.reshape(n, self.objects, 3, h, w)
+        out = out.reshape(n, self.landmarks, 3, h, w)
         return KeypointMaps(out[:, :, 0], out[:, :, 1:], _STRIDE)
 
     def points(self, images: Tensor) -> Tensor:
-        """Return where the objects are, (N, 3 O)."""
+        """Return where the landmarks are, (N, 3 L)."""
         height, width = images.shape[2:]
         pixels, confidence = decode_keypoints(self.forward(images))
         size = torch.tensor([width, height], device=pixels.device)
@@ -67,7 +67,7 @@ def train_eye(
 
     Args:
         eye: is changed.
-        data: has `images` and `pixels` (N, O, 2).
+        data: has `images` and `pixels` (N, L, 2).
         updates: steps of the optimizer.
         batch_size: pictures in each.
         seed: of the batches.
@@ -95,7 +95,7 @@ def train_eye(
 
 @torch.no_grad()
 def pixel_errors(eye: Eye, data: Demonstrations, device: torch.device) -> Tensor:
-    """Return how far the eye is off, pixels, (N, O), for pictures that it was not trained on."""
+    """Return how far the eye is off, pixels, (N, L), for pictures that it was not trained on."""
     pixels, found = data.every("pixels").float(), []
     for start in range(0, len(pixels), 256):
         chosen = torch.arange(start, min(start + 256, len(pixels)))

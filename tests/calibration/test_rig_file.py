@@ -31,8 +31,8 @@ def test_a_shipped_rig_loads(name: str) -> None:
     assert (camera.width_px, camera.height_px) == rig.input_size_px
 
 
-def test_three_rigs_are_shipped() -> None:
-    assert rig_names() == ["cube_on_table", "panda_tabletop", "psm_tool"]
+def test_rigs_are_shipped() -> None:
+    assert rig_names() == ["cube_on_table", "kuka_tabletop", "panda_tabletop", "psm_tool", "xarm_tabletop"]
 
 
 def test_numbers_of_a_rig_file_arrive() -> None:
@@ -297,7 +297,7 @@ def test_neither_a_file_nor_a_name() -> None:
     with pytest.raises(InputError) as error:
         load_rig("cube_on_tabel")
     assert str(error.value) == (
-        "rig must be a TOML file or one of cube_on_table, panda_tabletop, psm_tool, "
+        "rig must be a TOML file or one of cube_on_table, kuka_tabletop, panda_tabletop, psm_tool, xarm_tabletop, "
         "got 'cube_on_tabel', which is neither"
     )
 

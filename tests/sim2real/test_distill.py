@@ -18,9 +18,10 @@ from policies.evaluation import run_episodes
 from policies.imitation.dagger import count_solved
 from policies.imitation.demonstrations import Demonstrations
 from policies.imitation.eye import Eye, pixel_errors, train_eye
-from policies.imitation.student import Student, StudentPolicy, StudentSpec
+from policies.imitation.student import Student, StudentPolicy, StudentSpec, remembered
 from policies.saved import load_policy
 from policies.scripted import make_expert
+from policies.see_then_act import SeeThenAct
 from sim2real.distill import distill
 from sim2real.environments import make_environment
 from sim2real.policy_configs import DistillConfig
@@ -81,7 +82,7 @@ def test_a_camera_student_sees_pictures_and_no_object(tmp_path: Path) -> None:
     config = replace(CONFIG, env="PandaPush-v0", student="pixels", randomization="wide", **few)
     run = distill(replace(config, out=tmp_path / "run", batch_size=8, image_size=(32, 24)))
     policy = load_policy(run)
-    assert policy.student.spec == StudentSpec(9, 3, (32, 24), 1)
+    assert policy.student.spec == StudentSpec(9, 3, (32, 24), 4, 1)
     assert not (run / "eye").exists()
     assert not (run / "rounds").exists()
     env = make_environment("PandaPush-v0", observation="pixels", image_size_px=(32, 24))
@@ -113,7 +114,7 @@ def test_a_trained_policy_can_be_the_teacher(whole: Path, tmp_path: Path) -> Non
     assert json.loads((run / "finished.json").read_text())["teacher"]["value"] >= 0.95
 
 
-def test_the_labels_of_the_eye_are_where_the_objects_are_drawn() -> None:
+def test_the_labels_of_the_eye_are_where_things_are_drawn() -> None:
     group = ArmGroup(lambda: ArmEnv(task="Push", observation="pixels"), 4)
     group.begin([1, 2, 3, 4], look=False)
     images, pixels = group.labelled()
@@ -175,14 +176,54 @@ def test_a_group_acts_as_its_environments_do_alone() -> None:
     one = alone.step(actions[1])[0]
     for name in one:
         np.testing.assert_array_equal(one[name], after[name][1])
-    assert count_solved(group, lambda: expert.predict(group.true_observation())[0], [1, 2, 3, 4]) == 4
+    assert count_solved(group, expert, [1, 2, 3, 4], sees_state=True) == 4
     group.close()
     alone.close()
 
 
+def test_places_are_averaged_as_sure_as_the_eye_is_and_forgotten_at_a_start() -> None:
+    torch.manual_seed(0)
+    student = Student(StudentSpec(5, 2, (24, 24), 3, 2)).eval()
+    seen = torch.rand(2, 5 + 9)
+    seen[:, [7, 10]] = torch.tensor([[1.0, 0.0], [0.5, 1.0]])
+    now, before = student.places(seen).detach(), torch.zeros(2, 6)
+    weights = 0.35 * torch.tensor([[1.0, 0.0], [0.5, 1.0]]).repeat_interleave(3, dim=1)
+    found = student.remember(seen, before)
+    assert found is not None
+    torch.testing.assert_close(found, weights * now)
+    kept = remembered(student, seen, (before.numpy(),), np.array([False, True]))
+    assert kept is not None
+    torch.testing.assert_close(kept[0].detach(), found[0])
+    torch.testing.assert_close(kept[1].detach(), now[1])
+
+
+def test_see_then_act_gives_the_policy_what_the_eye_found() -> None:
+    class Echo:
+        def predict(self, observation: Any, *_: Any) -> Any:
+            self.seen = observation
+            return np.zeros((len(observation["observation"]), 3)), None
+
+    task = ArmEnv(task="Push").task
+    torch.manual_seed(0)
+    student = Student(StudentSpec(9, 3, (24, 24), 4, 1)).eval()
+    rng, echo = np.random.default_rng(0), Echo()
+    observation = {
+        "observation": rng.random(6, np.float32),
+        "desired_goal": rng.random(3, np.float32),
+        "image_main": rng.integers(0, 255, (24, 24, 3), np.uint8),
+    }
+    action, state = SeeThenAct(student, echo, task).predict(observation)
+    assert action.shape == (3,)
+    assert state is not None
+    np.testing.assert_array_equal(echo.seen["observation"][0, :6], observation["observation"])
+    np.testing.assert_array_equal(echo.seen["observation"][0, 6:9], state[0][0])
+    np.testing.assert_array_equal(echo.seen["achieved_goal"], state[0])
+    np.testing.assert_array_equal(echo.seen["observation"][0, 9:], 0)
+
+
 def test_a_policy_predicts_one_observation_as_a_batch_of_one() -> None:
     torch.manual_seed(0)
-    policy = StudentPolicy(Student(StudentSpec(5, 2, (24, 24), 2)))
+    policy = StudentPolicy(Student(StudentSpec(5, 2, (24, 24), 2, 1)))
     rng = np.random.default_rng(0)
     batch: dict[str, Any] = {
         "observation": rng.random((3, 2), np.float32),
