@@ -224,6 +224,20 @@ def paths(world: WorldParams) -> dict[str, Any]:
     return found
 
 
+def changed_values(world: WorldParams, nominal: dict[str, Any]) -> dict[str, Any]:
+    """Return the paths of a world whose values differ from nominal ones, which `paths` gave, with its values.
+
+    Raises:
+        ValueError: the worlds have different paths.
+    """
+    values = paths(world)
+    if values.keys() != nominal.keys():
+        other = min(values.keys() ^ nominal.keys())
+        raise ValueError(f"the world must have the paths of the nominal one, {other} is in one only")
+    # 0.0 and -0.0 are equal, and not the same.
+    return {p: v for p, v in values.items() if repr(v) != repr(nominal[p])}
+
+
 def with_values(world: WorldParams, values: dict[str, Any]) -> WorldParams:
     """Return the world with the values at these paths replaced; the given one is unchanged.
 

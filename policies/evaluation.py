@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from calibration.world import WorldParams
+
 
 @dataclass(frozen=True)
 class EpisodeRecord:
@@ -23,6 +25,7 @@ class EpisodeRecord:
         total: sum of the rewards.
         steps: of the episode.
         ending: why it ended: "time", or "terminated" by the environment.
+        world: that was drawn for it, where the environment tells.
     """
 
     seed: int
@@ -31,6 +34,7 @@ class EpisodeRecord:
     total: float
     steps: int
     ending: str
+    world: WorldParams | None = None
 
 
 @dataclass(frozen=True)
@@ -95,5 +99,7 @@ def run_episodes(
             if terminated or truncated:
                 break
         ending = "terminated" if terminated else "time"
-        records.append(EpisodeRecord(seed, bool(info.get("is_success", False)), ever, total, steps, ending))
+        records.append(
+            EpisodeRecord(seed, bool(info.get("is_success", False)), ever, total, steps, ending, info.get("world"))
+        )
     return records

@@ -26,12 +26,13 @@ COMMANDS = {
     "transfer": "measure the whole way: error against the number of labelled photographs",
     "train": "train a policy in simulation: Stable-Baselines3, goals, hindsight, randomized worlds",
     "distill": "teach a camera policy what an expert or a trained policy does (DAgger)",
-    "benchmark": "measure the renderers side by side on this machine",
+    "rollout": "let a policy act: records of its episodes and a video of them side by side",
+    "benchmark": "measure renderers or environments side by side with their peers on this machine",
     "get": "fetch a public set of real photographs by name",
     "demo": "run the whole way on a held-out simulation, in about five minutes",
     "report": "write the HTML report of a transfer again",
 }
-_POLICY_COMMANDS = ("train", "distill")
+_POLICY_COMMANDS = ("train", "distill", "rollout")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -203,7 +204,19 @@ def _distill(config: Any) -> int:
     return 0
 
 
+def _rollout(config: Any) -> int:
+    from sim2real.rollout import rollout
+
+    _print(rollout(config))
+    return 0
+
+
 def _benchmark(config: Any) -> int:
+    if config.what == "environments":
+        from sim2real.benchmarks.environments import benchmark_environments
+
+        _print(benchmark_environments(config))
+        return 0
     from sim2real.benchmarks.rendering import benchmark
 
     _print(benchmark(config))
@@ -244,6 +257,7 @@ _ACTIONS: dict[str, Callable[[Any], int]] = {
     "transfer": _transfer,
     "train": _train,
     "distill": _distill,
+    "rollout": _rollout,
     "benchmark": _benchmark,
     "get": _get,
     "demo": _demo,

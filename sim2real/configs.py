@@ -187,16 +187,18 @@ class AxesConfig:
 
 @dataclass(frozen=True)
 class BenchmarkConfig:
-    """Measure the renderers side by side on this machine: views a second, ratios, agreement of the pictures."""
+    """Measure renderers or environments side by side with their peers on this machine."""
 
+    what: Literal["rendering", "environments"] = "rendering"
+    """renderers: views a second, agreement of the pictures; arm environments: steps, resets, pictures, processes"""
     sizes: tuple[int, ...] = (64, 84, 128, 224)
-    """sides of the pictures, pixels"""
+    """sides of the pictures, pixels; rendering only"""
     rounds: int = 5
     """turns that each renderer has; medians are reported"""
     seconds: float = 0.5
     """how long a turn is at least"""
     peers: bool = True
-    """also measure PyBullet's OpenGL plugin, MuJoCo and OpenGL through EGL, where they run"""
+    """also measure PyBullet's OpenGL plugin, MuJoCo and OpenGL through EGL, where they run; rendering only"""
     out: Path | None = None
     """new JSON file for the figures"""
 

@@ -16,7 +16,7 @@ from calibration.errors import InputError
 from calibration.kinematics import nominal_world
 from calibration.records import from_plain, to_plain
 from calibration.rig import Rig
-from calibration.world import WorldParams, paths, with_values
+from calibration.world import WorldParams, changed_values, paths, with_values
 from sim2real.randomization import RandomizationSpec
 
 FORMAT = "sim2real-ledger"
@@ -81,12 +81,7 @@ class LedgerWriter:
         Raises:
             ValueError: a world with other bodies, joints or lamps than the rig's.
         """
-        values = paths(world)
-        if values.keys() != self._known.keys():
-            other = min(values.keys() ^ self._known.keys())
-            raise ValueError(f"the world must have the paths of the nominal one, {other} is in one only")
-        # 0.0 and -0.0 are equal, and not the same.
-        changed = {p: v for p, v in values.items() if repr(v) != repr(self._known[p])}
+        changed = changed_values(world, self._known)
         self._append({"index": index, "noise_seed": world.noise_seed, "values": changed})
 
     def close(self) -> None:

@@ -95,3 +95,31 @@ class DistillConfig:
     """threads for drawing and for training on the CPU"""
     resume: bool = False
     """go on with an interrupted run"""
+
+
+@dataclass(frozen=True)
+class RolloutConfig:
+    """Let a policy act: a record of each episode, and a video of them side by side."""
+
+    env: str
+    """id of the environment, such as sim2real/PandaPush-v0"""
+    out: Path
+    """new folder for the records and the video"""
+    policy: str = "expert"
+    """the task's scripted expert, or the folder of a run of train or distill"""
+    see: Path | None = None
+    """folder of a run of distill whose eye finds the objects for a policy that sees the state"""
+    rig: str | None = None
+    """station for ids without an arm: a shipped rig's name or a TOML file"""
+    randomization: str | None = None
+    """preset name or TOML file for the worlds; several joined by +; default: always the nominal world"""
+    episodes: int = 16
+    """how many"""
+    seed: int = 0
+    """seed of the first episode; the others have the next numbers"""
+    stochastic: bool = False
+    """draw actions from the policy instead of taking its best ones"""
+    video: bool = True
+    """write grid.mp4 with the first episodes, up to 16"""
+    width: int = 240
+    """width of each picture in the video, pixels"""

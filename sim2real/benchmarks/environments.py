@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -21,6 +20,7 @@ from envs.simulation import import_pybullet, without_chatter
 from envs.vector.env import ArmVectorEnv
 from policies.scripted import make_expert
 from sim2real.benchmarks.apart import calls_per_s
+from sim2real.configs import BenchmarkConfig
 from sim2real.runs import system_info
 
 # Settings that are compared with the default: solver steps, iterations, residual.
@@ -41,20 +41,6 @@ _EACH = 8
 
 
 @dataclass(frozen=True)
-class EnvironmentBenchmark:
-    """Measure the arm environments beside panda-gym on this machine."""
-
-    rounds: int = 5
-    """times that everything is measured, in turns"""
-    seconds: float = 3.0
-    """length of one measurement"""
-    grasps: bool = True
-    """also compare physics settings by scripted grasps; takes a minute"""
-    json: Path | None = None
-    """file for the figures"""
-
-
-@dataclass(frozen=True)
 class Pair:
     """Two contenders, measured in turns: medians of both, and the median of the rounds' ratios."""
 
@@ -64,12 +50,14 @@ class Pair:
     ratio: float
 
 
-def benchmark_environments(config: EnvironmentBenchmark) -> str:
+def benchmark_environments(config: BenchmarkConfig) -> str:
     """Run the benchmark, write its figures if asked to, and return them as text.
 
     Raises:
-        InputError: panda-gym is missing, or rounds and seconds that cannot be.
+        InputError: panda-gym is missing, rounds and seconds that cannot be, or a file that exists.
     """
+    if config.out is not None and config.out.exists():
+        raise InputError(f"--out must be a new file, got {config.out}")
     if config.rounds < 1 or not config.seconds > 0:
         raise InputError(f"rounds must be 1 or more and seconds above 0, got {config.rounds} and {config.seconds:g}")
     register_envs()
@@ -83,13 +71,13 @@ def benchmark_environments(config: EnvironmentBenchmark) -> str:
     pairs.append(_paired(config, "Push: resets/s", *_resetters()))
     pairs.append(_processes(config, "state"))
     pairs.append(_processes(config, "pixels"))
-    rows = [_settings_row(*s) for s in _SETTINGS] if config.grasps else []
-    if config.json is not None:
-        write_json(config.json, {"pairs": [asdict(p) for p in pairs], "settings": rows, "system": system_info()})
+    rows = [_settings_row(*s) for s in _SETTINGS]
+    if config.out is not None:
+        write_json(config.out, {"pairs": [asdict(p) for p in pairs], "settings": rows, "system": system_info()})
     return _text(pairs, rows)
 
 
-def _paired(config: EnvironmentBenchmark, what: str, ours: Contender, peer: Contender) -> Pair:
+def _paired(config: BenchmarkConfig, what: str, ours: Contender, peer: Contender) -> Pair:
     """Measure in turns; contenders do one step a call, or say how many they do."""
     found = [
         (calls_per_s(ours.step, config.seconds) * ours.steps, calls_per_s(peer.step, config.seconds) * peer.steps)
@@ -159,7 +147,7 @@ def _resetters() -> tuple[Contender, Contender]:
     return Contender(ours.reset, ours.close), Contender(theirs.reset, theirs.close)
 
 
-def _processes(config: EnvironmentBenchmark, observation: str) -> Pair:
+def _processes(config: BenchmarkConfig, observation: str) -> Pair:
     """Compare two worker processes with one, each with the same number of environments."""
 
     def made(workers: int) -> Contender:
@@ -222,11 +210,10 @@ def _settings_row(timestep_s: float, iterations: int, residual: float) -> dict[s
 def _text(pairs: list[Pair], rows: list[dict[str, float]]) -> str:
     lines = [f"{'':<72} {'ours':>8} {'peer':>8}  ratio"]
     lines += [f"{p.what:<72} {p.ours:>8.0f} {p.peer:>8.0f}  {p.ratio:>5.2f}" for p in pairs]
-    if rows:
-        lines += ["", "physics: step ms, iterations, residual: steps/s, tool behind its target mm, grasps held of 30"]
-        for r in rows:
-            lines.append(
-                f"  {r['timestep_ms']:>4.0f} {r['iterations']:>4.0f} {r['residual']:>8.0e}: "
-                f"{r['steps_per_s']:>6.0f} {r['tracking_mm']:>6.2f} {r['held']:>4.0f}"
-            )
+    lines += ["", "physics: step ms, iterations, residual: steps/s, tool behind its target mm, grasps held of 30"]
+    for r in rows:
+        lines.append(
+            f"  {r['timestep_ms']:>4.0f} {r['iterations']:>4.0f} {r['residual']:>8.0e}: "
+            f"{r['steps_per_s']:>6.0f} {r['tracking_mm']:>6.2f} {r['held']:>4.0f}"
+        )
     return "\n".join(lines)
