@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
@@ -27,12 +28,13 @@ COMMANDS = {
     "train": "train a policy in simulation: Stable-Baselines3, goals, hindsight, randomized worlds",
     "distill": "teach a camera policy what an expert or a trained policy does (DAgger)",
     "rollout": "let a policy act: records of its episodes and a video of them side by side",
+    "export": "write a model or policy as ONNX, checked against torch, with its latency",
     "benchmark": "measure renderers or environments side by side with their peers on this machine",
     "get": "fetch a public set of real photographs by name",
     "demo": "run the whole way on a held-out simulation, in about five minutes",
     "report": "write the HTML report of a transfer again",
 }
-_POLICY_COMMANDS = ("train", "distill", "rollout")
+_POLICY_COMMANDS = ("train", "distill", "rollout", "export")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,7 +79,7 @@ def _run(name: str, words: list[str]) -> int:
         return 0
     # Waiting threads that spin would take the cores from the processes that draw frames.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    return _ACTIONS[name](config)
+    return _call(name, config)
 
 
 def _parse(name: str, kind: type[Any], words: list[str]) -> Any:
@@ -135,41 +137,6 @@ def _info(config: Any) -> int:
     return 0
 
 
-def _preview(config: Any) -> int:
-    from sim2real.preview import preview
-
-    _print(f"sheet: {preview(config)}")
-    return 0
-
-
-def _collect(config: Any) -> int:
-    from sim2real.collect import collect
-
-    _print(f"data set: {collect(config)}")
-    return 0
-
-
-def _axes(config: Any) -> int:
-    from sim2real.axes import axes
-
-    _print(f"page: {axes(config)}")
-    return 0
-
-
-def _pretrain(config: Any) -> int:
-    from sim2real.pretrain import pretrain
-
-    _print(f"model: {pretrain(config)}")
-    return 0
-
-
-def _finetune(config: Any) -> int:
-    from sim2real.finetune import finetune
-
-    _print(f"model: {finetune(config)}")
-    return 0
-
-
 def _evaluate(config: Any) -> int:
     from sim2real.evaluate import evaluate
 
@@ -180,34 +147,6 @@ def _evaluate(config: Any) -> int:
         f"median {summary['median']:.4f} m, {summary['frames']} frames of {summary['real']}, "
         f"camera {summary['camera']}; {config.json}"
     )
-    return 0
-
-
-def _transfer(config: Any) -> int:
-    from sim2real.transfer import transfer
-
-    _print(f"report: {transfer(config)}")
-    return 0
-
-
-def _train(config: Any) -> int:
-    from sim2real.train import train
-
-    _print(f"policy: {train(config)}")
-    return 0
-
-
-def _distill(config: Any) -> int:
-    from sim2real.distill import distill
-
-    _print(f"policy: {distill(config)}")
-    return 0
-
-
-def _rollout(config: Any) -> int:
-    from sim2real.rollout import rollout
-
-    _print(rollout(config))
     return 0
 
 
@@ -230,13 +169,6 @@ def _get(config: Any) -> int:
     return 0
 
 
-def _demo(config: Any) -> int:
-    from sim2real.demo import demo
-
-    _print(f"report: {demo(config)}")
-    return 0
-
-
 def _report(config: Any) -> int:
     from sim2real.report import load_result, write_report
 
@@ -246,23 +178,36 @@ def _report(config: Any) -> int:
     return 0
 
 
+# What a command is in: sim2real.NAME.NAME. It returns what is printed after the word.
+_WORDS = {
+    "preview": "sheet: ",
+    "collect": "data set: ",
+    "axes": "page: ",
+    "pretrain": "model: ",
+    "finetune": "model: ",
+    "transfer": "report: ",
+    "train": "policy: ",
+    "distill": "policy: ",
+    "rollout": "",
+    "export": "",
+    "demo": "report: ",
+}
+# Those that say more.
 _ACTIONS: dict[str, Callable[[Any], int]] = {
     "info": _info,
-    "preview": _preview,
-    "collect": _collect,
-    "axes": _axes,
-    "pretrain": _pretrain,
-    "finetune": _finetune,
     "evaluate": _evaluate,
-    "transfer": _transfer,
-    "train": _train,
-    "distill": _distill,
-    "rollout": _rollout,
     "benchmark": _benchmark,
     "get": _get,
-    "demo": _demo,
     "report": _report,
 }
+
+
+def _call(name: str, config: Any) -> int:
+    if name in _ACTIONS:
+        return _ACTIONS[name](config)
+    command = getattr(importlib.import_module(f"sim2real.{name}"), name)
+    _print(f"{_WORDS[name]}{command(config)}")
+    return 0
 
 
 def _help() -> str:

@@ -123,3 +123,17 @@ class RolloutConfig:
     """write grid.mp4 with the first episodes, up to 16"""
     width: int = 240
     """width of each picture in the video, pixels"""
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """Write a model or policy as ONNX, check it against torch and measure how long it takes."""
+
+    model: Path
+    """run of pretrain, finetune, train or distill"""
+    out: Path
+    """new folder for model.onnx and export.json"""
+    tolerance: float = 1e-3
+    """largest difference from torch that is let pass, relative to the largest output"""
+    threads: int = 1
+    """threads of both when latency is measured"""

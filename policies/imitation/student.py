@@ -94,10 +94,10 @@ class Student(nn.Module):
         now = self.places(seen)
         if before is None:
             return now
-        n, objects = len(seen), self.spec.objects
-        sure = seen[:, self.spec.vector_size :].reshape(n, -1, NUMBERS)[:, :objects, 2:]
-        step = (now - before).reshape(n, objects, 3)
-        return before + (_GAIN * sure * step).reshape(n, -1)
+        objects = self.spec.objects
+        sure = seen[:, self.spec.vector_size :].reshape(-1, self.spec.landmarks, NUMBERS)[:, :objects, 2:]
+        step: Tensor = _GAIN * sure * (now - before).reshape(-1, objects, 3)
+        return before + step.reshape(-1, 3 * objects)
 
     def forward(self, seen: Tensor, places: Tensor | None) -> Tensor:
         """Return actions (N, A) for looks (N, V) and where the objects are, (N, 3 O)."""
