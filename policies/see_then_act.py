@@ -15,6 +15,22 @@ from policies.imitation.student import Student, remembered
 _OF_OBJECT = 12
 
 
+def believed(
+    observation: Mapping[str, NDArray[Any]], places: NDArray[np.float32], task: Task
+) -> dict[str, NDArray[np.float32]]:
+    """Return the observation of the state as it is if the objects stand, upright and still, at places (N, 3 O)."""
+    robot = np.atleast_2d(observation["observation"])
+    count = places.shape[1] // 3
+    objects = np.zeros((len(robot), count, _OF_OBJECT), np.float32)
+    objects[:, :, :3] = places.reshape(-1, count, 3)
+    pairs = zip(robot[:, :3], objects[:, :, :3], strict=True)
+    return {
+        "observation": np.concatenate([robot, objects.reshape(len(robot), -1)], axis=1, dtype=np.float32),
+        "achieved_goal": np.array([task.achieved(tool, o) for tool, o in pairs], np.float32),
+        "desired_goal": np.atleast_2d(observation["desired_goal"]),
+    }
+
+
 class SeeThenAct:
     """Puts where the eye finds the objects into the observation that the other policy knows.
 
@@ -43,15 +59,6 @@ class SeeThenAct:
         found = remembered(self.student, seen, state, episode_start)
         assert found is not None
         places = found.cpu().numpy()
-        robot = np.atleast_2d(observation["observation"])
-        count = places.shape[1] // 3
-        objects = np.zeros((len(robot), count, _OF_OBJECT), np.float32)
-        objects[:, :, :3] = places.reshape(-1, count, 3)
-        pairs = zip(robot[:, :3], objects[:, :, :3], strict=True)
-        known = {
-            "observation": np.concatenate([robot, objects.reshape(len(robot), -1)], axis=1, dtype=np.float32),
-            "achieved_goal": np.array([self.task.achieved(tool, o) for tool, o in pairs], np.float32),
-            "desired_goal": np.atleast_2d(observation["desired_goal"]),
-        }
+        known = believed(observation, places, self.task)
         actions, _ = self.policy.predict(known, None, None, deterministic)
         return (actions[0] if observation["observation"].ndim == 1 else actions), (places,)

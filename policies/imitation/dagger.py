@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from calibration.world import WorldParams
 from envs.arm.group import ArmGroup
 from policies.imitation.demonstrations import Demonstrations, Round
 from policies.imitation.student import Student
+from policies.see_then_act import believed
 
 # Noise on the teacher's own actions: in the first round, which shows the student how to come back, and while pictures
 # for the eye are drawn, which is to find the objects wherever the student may bring the arm.
@@ -73,7 +74,9 @@ def gather(
 ) -> tuple[Round, int]:
     """Return what happened in one episode for each seed, and in how many the goal was reached.
 
-    It is `seen`, the `places` that the student remembers, where it has an eye, and the teacher's `actions`.
+    It is `seen`, the `places` that the student remembers, where it has an eye, and the teacher's `actions`. The teacher
+    of a camera student is asked about the state as the student believes it to be: asked about the true one it demands
+    what the student cannot know, now this and now that, and a student that learns the mean of it stands still.
 
     Args:
         group: environments; as many seeds as it has are run at a time.
@@ -86,13 +89,16 @@ def gather(
     found: dict[str, list[NDArray[Any]]] = {"seen": [], "places": [], "actions": []}
     solved, places = 0, None
     for first, reached in _episodes(group, seeds):
-        wanted = _wanted(group, teacher)
-        seen = student.see(group.observe())
+        observed = group.observe()
+        seen = student.see(observed)
         places = student.remember(seen, None if first else places)
         found["seen"].append(seen.cpu().numpy())
+        wanted = _wanted(group, teacher)
         if places is not None:
             found["places"].append(places.cpu().numpy())
-        found["actions"].append(wanted)
+            found["actions"].append(_asked(teacher, believed(observed, places.cpu().numpy(), group.envs[0].task)))
+        else:
+            found["actions"].append(wanted)
         with torch.no_grad():
             own = student(seen, places).clamp(-1, 1).cpu().numpy()
         group.step(own if acts else _noisy(wanted, _ACTION_NOISE, rng), look=False)
@@ -224,7 +230,11 @@ def _episodes(group: ArmGroup, seeds: Sequence[int]) -> Iterator[tuple[bool, NDA
 
 
 def _wanted(group: ArmGroup, teacher: Any) -> NDArray[np.float32]:
-    actions: NDArray[np.float32] = np.clip(teacher.predict(group.true_observation())[0], -1.0, 1.0).astype(np.float32)
+    return _asked(teacher, group.true_observation())
+
+
+def _asked(teacher: Any, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+    actions: NDArray[np.float32] = np.clip(teacher.predict(observation)[0], -1.0, 1.0).astype(np.float32)
     return actions
 
 

@@ -60,8 +60,8 @@ class Student(nn.Module):
         self.estimate: nn.Module | None = None
         if self.eye is not None:
             self.estimate = _layers(size, spec.hidden, 3 * spec.objects)
-            size += 3 * spec.objects
-        self.head = _layers(size, spec.hidden, spec.action_size)
+        known = spec.vector_size + (0 if self.eye is None else 3 * spec.objects)
+        self.head = _layers(known, spec.hidden, spec.action_size)
 
     def standardise(self, vectors: NDArray[Any]) -> None:
         """Take mean and spread from vectors (N, V)."""
@@ -101,7 +101,7 @@ class Student(nn.Module):
 
     def forward(self, seen: Tensor, places: Tensor | None) -> Tensor:
         """Return actions (N, A) for looks (N, V) and where the objects are, (N, 3 O)."""
-        known = self._standard(seen)
+        known = self._standard(seen)[:, : self.spec.vector_size]
         if places is not None:
             known = torch.cat([known, _PER_METRE * places], dim=1)
         actions: Tensor = self.head(known)
