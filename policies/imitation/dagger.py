@@ -93,12 +93,12 @@ def gather(
         seen = student.see(observed)
         places = student.remember(seen, None if first else places)
         found["seen"].append(seen.cpu().numpy())
-        wanted = _wanted(group, teacher)
-        if places is not None:
-            found["places"].append(places.cpu().numpy())
-            found["actions"].append(_asked(teacher, believed(observed, places.cpu().numpy(), group.envs[0].task)))
+        if places is None:
+            wanted = _wanted(group, teacher)
         else:
-            found["actions"].append(wanted)
+            found["places"].append(places.cpu().numpy())
+            wanted = _asked(teacher, believed(observed, places.cpu().numpy(), group.envs[0].task))
+        found["actions"].append(wanted)
         with torch.no_grad():
             own = student(seen, places).clamp(-1, 1).cpu().numpy()
         group.step(own if acts else _noisy(wanted, _ACTION_NOISE, rng), look=False)
