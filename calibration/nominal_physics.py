@@ -12,6 +12,7 @@ from calibration.physics import (
     GravityParams,
     MassParams,
     MotorParams,
+    MountParams,
     ObservationParams,
     PushParams,
 )
@@ -41,6 +42,7 @@ def with_physics(world: WorldParams, rig: Rig, movable: Sequence[str]) -> WorldP
         contacts=tuple(contacts),
         masses=(MassParams("robot"), *(MassParams(name) for name in movable)),
         motors=tuple(MotorParams(joint.name) for joint in world.joints),
+        mounts=tuple(MountParams(camera.name) for camera in rig.cameras),
         gravity=GravityParams(),
         actuation=ActuationParams(),
         observation=ObservationParams(),

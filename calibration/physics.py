@@ -1,4 +1,4 @@
-"""Everything physical about a station that can be measured or varied, with units; neutral by default."""
+"""What only tasks have of a station: everything physical, and cameras that move; with units, neutral by default."""
 
 from __future__ import annotations
 
@@ -152,3 +152,18 @@ class PushParams:
 
     rate_hz: float = 0.0
     impulse_n_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class MountParams:
+    """How far a mounted camera is from where the rig says.
+
+    Attributes:
+        name: of the camera.
+        shift_m: displacement along the nominal camera's own x, y, z.
+        tilt_rad: rotation vector about the nominal camera's own axes.
+    """
+
+    name: str
+    shift_m: Vector3 = (0.0, 0.0, 0.0)
+    tilt_rad: Vector3 = (0.0, 0.0, 0.0)

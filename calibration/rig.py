@@ -67,6 +67,25 @@ class Camera:
 
 
 @dataclass(frozen=True)
+class MountedCamera(Camera):
+    """One more camera, which tasks can see through; its pose is in the frame of its parent.
+
+    Attributes:
+        name: unique; "main" is the station's own camera.
+        parent: "world", or a link of the URDF that carries it.
+    """
+
+    name: str = ""
+    parent: str = "world"
+
+    def __post_init__(self) -> None:
+        """Check the name, and what every camera is checked for."""
+        if not self.name.isidentifier() or self.name == "main":
+            raise ValueError(f"a camera needs a name of its own of letters, digits and _, got '{self.name}'")
+        super().__post_init__()
+
+
+@dataclass(frozen=True)
 class Light:
     """The nominal light: azimuth about z from x and elevation above the horizon, towards the light."""
 
@@ -198,6 +217,7 @@ class Rig:
     label_frame_position_m: Vector3 = ZERO
     label_frame_rpy_rad: Vector3 = ZERO
     robot: Robot | None = None
+    cameras: tuple[MountedCamera, ...] = ()
     joints: tuple[Joint, ...] = ()
     light: Light = field(default_factory=Light)
     placements: tuple[Placement, ...] = ()
@@ -218,6 +238,15 @@ class Rig:
             if body.name == name:
                 return body
         raise KeyError(name)
+
+    def camera_named(self, name: str) -> Camera:
+        """Return the camera of this name; KeyError when there is none."""
+        for camera in self.cameras:
+            if camera.name == name:
+                return camera
+        if name != "main":
+            raise KeyError(name)
+        return self.camera
 
     def input_camera(self) -> CameraIntrinsics:
         """Return the nominal intrinsics at the size that the model sees."""

@@ -73,6 +73,7 @@ def _check(rig: Rig, where: str) -> None:
     nominal_world(rig)  # checks the names of the robot's joints
     frames = set(joint_matrices(rig, {})) | bodies | ({"robot"} if rig.robot is not None else set())
     named = [(f"keypoint '{k.name}'", k.frame) for k in rig.keypoints]
+    named += [(f"camera '{c.name}'", c.parent) for c in rig.cameras]
     for what, frame in (*named, ("label.point_frame", rig.label.point_frame)):
         if frame is not None and frame not in frames:
             raise InputError(f"{where}: {what} is in frame '{frame}'; known: {', '.join(sorted(frames))}")
@@ -95,6 +96,9 @@ def _check_names(rig: Rig, where: str) -> set[str]:
             raise InputError(f"{where}: '{name}' names two things; give each body and joint its own name")
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
             raise InputError(f"{where}: '{name}' must be a word of letters, digits and _")
+    cameras = [c.name for c in rig.cameras]
+    if len(set(cameras)) != len(cameras):
+        raise InputError(f"{where}: each camera needs a name of its own, got {', '.join(cameras)}")
     parents = {"world"}
     for joint in rig.joints:
         if joint.parent not in parents:

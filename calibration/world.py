@@ -18,6 +18,7 @@ from calibration.physics import (
     GravityParams,
     MassParams,
     MotorParams,
+    MountParams,
     ObservationParams,
     PushParams,
 )
@@ -163,8 +164,8 @@ class BackgroundParams:
 class WorldParams:
     """A whole world. Paths name its values: `bodies.cube.rgb`, `joints.q1.position`, `light.ambient`.
 
-    A world of single frames has no physical values: `contacts`, `masses` and `motors` are empty, and the groups from
-    `gravity` on are None.
+    A world of single frames has no physical values: `contacts`, `masses`, `motors` and `mounts` are empty, and the
+    groups from `gravity` on are None.
     """
 
     bodies: tuple[BodyParams, ...] = ()
@@ -180,6 +181,7 @@ class WorldParams:
     contacts: tuple[ContactParams, ...] = ()
     masses: tuple[MassParams, ...] = ()
     motors: tuple[MotorParams, ...] = ()
+    mounts: tuple[MountParams, ...] = ()
     gravity: GravityParams | None = None
     actuation: ActuationParams | None = None
     observation: ObservationParams | None = None
@@ -199,13 +201,13 @@ class WorldParams:
         return {joint.name: joint.position for joint in self.joints}
 
 
-_COLLECTIONS = ("bodies", "joints", "lamps", "contacts", "masses", "motors")
+_COLLECTIONS = ("bodies", "joints", "lamps", "contacts", "masses", "motors", "mounts")
 _GROUPS = (
     *("light", "camera", "background", "lens", "shutter", "sensor", "depth"),
     *("gravity", "actuation", "observation", "frames", "pushes"),
 )
 # What a world of single frames does not have.
-PHYSICAL = ("contacts", "masses", "motors", "gravity", "actuation", "observation", "frames", "pushes")
+PHYSICAL = ("contacts", "masses", "motors", "mounts", "gravity", "actuation", "observation", "frames", "pushes")
 _NOT_VARIED = ("name", "role")
 
 

@@ -169,6 +169,9 @@ def rig_spec(rig: Rig, preset: RandomizationSpec) -> RandomizationSpec:
     own.append(Channel("camera.shift_m", Normal(0.0, rig.camera.position_std_m)))
     own.append(Channel("camera.tilt_rad", Normal(0.0, rig.camera.rotation_std_rad)))
     own.append(Channel("camera.focal_scale", Normal(1.0, rig.camera.focal_std)))
+    for camera in rig.cameras:
+        own.append(Channel(f"mounts.{camera.name}.shift_m", Normal(0.0, camera.position_std_m)))
+        own.append(Channel(f"mounts.{camera.name}.tilt_rad", Normal(0.0, camera.rotation_std_rad)))
     if rig.distractors is not None:
         d = rig.distractors
         low, high = zip(d.x_m, d.y_m, d.z_m, strict=True)

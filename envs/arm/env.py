@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
@@ -43,6 +44,7 @@ class ArmEnv(TaskWorld, gymnasium.Env[Observation, NDArray[np.float32]]):
         task: str = "Reach",
         *,
         observation: ObservationKind = "state",
+        cameras: Sequence[str] = ("main",),
         image_size_px: tuple[int, int] = (84, 84),
         control: Control = "ee_displacement",
         reward: Reward = "sparse",
@@ -59,6 +61,7 @@ class ArmEnv(TaskWorld, gymnasium.Env[Observation, NDArray[np.float32]]):
             rig: a shipped rig's name, a rig file, or a rig.
             task: Reach, Push and so on.
             observation: what observations hold.
+            cameras: names of those whose pictures are observed: "main", and the rig's mounted ones.
             image_size_px: width and height of pictures.
             control: what actions mean.
             reward: sparse (0 when done, else -1) or dense (minus the distance, metres).
@@ -84,6 +87,14 @@ class ArmEnv(TaskWorld, gymnasium.Env[Observation, NDArray[np.float32]]):
         TaskWorld.__init__(self, rig, task, observation, control, reward, control_hz, worlds, physics)
         self.render_mode = render_mode
         self.image_size_px = image_size_px
+        self.cameras = tuple(cameras)
+        known = ("main", *(camera.name for camera in self.rig.cameras))
+        for name in self.cameras:
+            if name not in known or self.cameras.count(name) > 1:
+                self.physics.close()
+                raise InputError(
+                    f"rig {self.rig.name}: cameras must be different ones of {', '.join(known)}, got {list(cameras)}"
+                )
         self.eyes = eyes or Eyes(self.rig, renderer)
         self.action_space = spaces.Box(-1.0, 1.0, (self.controller.size,), np.float32)
         self.observation_space: spaces.Dict = self._space()  # type: ignore[assignment]
@@ -102,7 +113,8 @@ class ArmEnv(TaskWorld, gymnasium.Env[Observation, NDArray[np.float32]]):
             found["achieved_goal"] = spaces.Box(-LARGEST, LARGEST, (goal,), np.float32)
         if pixels:
             width, height = self.image_size_px
-            found["image_main"] = spaces.Box(0, 255, (height, width, 3), np.uint8)
+            for name in self.cameras:
+                found[f"image_{name}"] = spaces.Box(0, 255, (height, width, 3), np.uint8)
         return spaces.Dict(found)
 
     # Gymnasium's interface
@@ -170,7 +182,9 @@ class ArmEnv(TaskWorld, gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def _observe(self, observation: Observation) -> Observation:
         if self.observation_kind != "state":
-            observation["image_main"] = self.eyes.draw([self.pictured_world()], self.image_size_px)[0]
+            world = self.pictured_world()
+            for name in self.cameras:
+                observation[f"image_{name}"] = self.eyes.draw([world], self.image_size_px, name)[0]
         return observation
 
     @property

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from calibration.camera import CameraIntrinsics
+from calibration.kinematics import frame_matrices
+from calibration.physics import MountParams
+from calibration.pose import Pose
 from calibration.rig import Rig
 from calibration.view import CameraView
 from calibration.world import WorldParams
@@ -35,21 +40,23 @@ class Eyes:
         self._threads = threads
         self._renderer: Renderer | None = None
 
-    def camera(self, size_px: tuple[int, int]) -> CameraIntrinsics:
-        """Return the rig's camera, cropped about its middle to the shape of a picture and resized to it."""
-        return cropped_to(self.rig.camera.intrinsics(), size_px)
+    def camera(self, size_px: tuple[int, int], name: str = "main") -> CameraIntrinsics:
+        """Return a camera of the rig, cropped about its middle to the shape of a picture and resized to it."""
+        return cropped_to(self.rig.camera_named(name).intrinsics(), size_px)
 
-    def draw(self, worlds: Sequence[WorldParams], size_px: tuple[int, int]) -> NDArray[np.uint8]:
-        """Return what the camera's sensor makes of each world, uint8 (N, H, W, 3)."""
-        return self.look(worlds, size_px)[0]
+    def draw(self, worlds: Sequence[WorldParams], size_px: tuple[int, int], name: str = "main") -> NDArray[np.uint8]:
+        """Return what a camera's sensor makes of each world, uint8 (N, H, W, 3)."""
+        return self.look(worlds, size_px, name)[0]
 
     def look(
-        self, worlds: Sequence[WorldParams], size_px: tuple[int, int]
+        self, worlds: Sequence[WorldParams], size_px: tuple[int, int], name: str = "main"
     ) -> tuple[NDArray[np.uint8], Sequence[CameraView]]:
         """Return the same, and the camera of each picture, which is where the world has it."""
         if self._renderer is None:
             self._renderer = make_renderer(self.rig, self._name, self._threads)
-        images = self._renderer.render(worlds, self.camera(size_px))
+        if name != "main":
+            worlds = [seen_from(self.rig, world, name) for world in worlds]
+        images = self._renderer.render(worlds, self.camera(size_px, name))
         seen = np.empty_like(images.rgb)
         for k, world in enumerate(worlds):
             seen[k] = measure_through(
@@ -71,6 +78,20 @@ def cropped_to(camera: CameraIntrinsics, size_px: tuple[int, int]) -> CameraIntr
     wide, high = round(width * scale), round(height * scale)
     left, top = (camera.width_px - wide) // 2, (camera.height_px - high) // 2
     return camera.cropped(left, top, wide, high).resized(width, height)
+
+
+def seen_from(rig: Rig, world: WorldParams, name: str) -> WorldParams:
+    """Return the world with its camera where a mounted camera of the rig is at this moment."""
+    camera = next(c for c in rig.cameras if c.name == name)
+    mount = next((m for m in world.mounts if m.name == name), MountParams(name))
+    parent = np.eye(4) if camera.parent == "world" else frame_matrices(rig, world)[camera.parent]
+    carried = Pose.from_matrix("world", "camera", parent @ camera.world_from_camera().matrix())
+    own = Pose.from_rotation("camera", "camera", mount.shift_m, Rotation.from_rotvec(mount.tilt_rad))
+    nominal = CameraView.of(rig)
+    change = CameraView(nominal.intrinsics, carried @ own).change_from(nominal)
+    # Its noise is its own.
+    seed = world.noise_seed ^ zlib.crc32(name.encode())
+    return dataclasses.replace(world, camera=dataclasses.replace(change, focal_scale=1.0), noise_seed=seed)
 
 
 def world_of(world: WorldParams, readings: Readings, joints: Sequence[str], objects: Sequence[str]) -> WorldParams:

@@ -45,7 +45,9 @@ class ArmGroup:
         seen = [env.state_observation() for env in self.envs]
         batch = {name: np.stack([s[name] for s in seen]) for name in seen[0]}
         if pictures and self.envs[0].observation_kind != "state":
-            batch["image_main"] = self._eyes.draw([e.pictured_world() for e in self.envs], self.envs[0].image_size_px)
+            worlds = [env.pictured_world() for env in self.envs]
+            for name in self.envs[0].cameras:
+                batch[f"image_{name}"] = self._eyes.draw(worlds, self.envs[0].image_size_px, name)
         return batch
 
     def labelled(self, worlds: Sequence[WorldParams] | None = None) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

@@ -122,7 +122,9 @@ class Worker:
         if first.observation_kind != "state" and len(numbers):
             assert self._eyes is not None
             worlds = [self.envs[k].pictured_world() for k in numbers]
-            self._arrays[prefix + "image_main"][list(numbers)] = self._eyes.draw(worlds, first.image_size_px)
+            for name in first.cameras:
+                pictures = self._eyes.draw(worlds, first.image_size_px, name)
+                self._arrays[f"{prefix}image_{name}"][list(numbers)] = pictures
 
     def _new_worlds(self) -> dict[int, WorldParams]:
         return {k: self.envs[k].world for k in np.flatnonzero(self._arrays["begun"]).tolist()}
