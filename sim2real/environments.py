@@ -62,19 +62,25 @@ def environment_settings(
     return full, own
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class SampledWorlds:
-    """Draws the world of an episode from the episode's generator; can be given to other processes."""
+    """Draws the world of an episode from the episode's generator; can be given to other processes.
+
+    Attributes:
+        sampler: draws.
+        strength: 1 for the draws, 0 for the nominal world, in between for part of the way.
+    """
 
     sampler: WorldSampler
+    strength: float = 1.0
 
     def __call__(self, rng: np.random.Generator) -> WorldParams:
         """Return the next world."""
-        return self.sampler.sample(int(rng.integers(2**31)))
+        return self.sampler.sample(int(rng.integers(2**31)), strength=self.strength)
 
     def many(self, rng: np.random.Generator, count: int) -> list[WorldParams]:
         """Return several worlds; that costs far less than one by one."""
-        return self.sampler.sample_many(int(rng.integers(2**31)), range(count))
+        return self.sampler.sample_many(int(rng.integers(2**31)), range(count), self.strength)
 
 
 def world_source(task: Task, randomization: str) -> SampledWorlds:

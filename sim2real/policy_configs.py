@@ -32,7 +32,9 @@ class TrainConfig:
     rig: str | None = None
     """station for ids without an arm: a shipped rig's name or a TOML file"""
     randomization: str | None = None
-    """preset name or TOML file for the worlds of training; default: always the nominal world"""
+    """preset name or TOML file for the worlds of training; several joined by +; default: always the nominal world"""
+    ramp: float = 0.0
+    """share of the steps in which randomization grows from none to all of it; 0: all from the start"""
     evaluate_every: int = 5000
     """steps between evaluations"""
     episodes: int = 100
@@ -66,7 +68,7 @@ class DistillConfig:
     rig: str | None = None
     """station for ids without an arm: a shipped rig's name or a TOML file"""
     randomization: str | None = None
-    """preset name or TOML file for the worlds; default: always the nominal world"""
+    """preset name or TOML file for the worlds; several joined by +; default: always the nominal world"""
     image_size: tuple[int, int] = (84, 84)
     """width and height of pictures"""
     eye_episodes: int = 800

@@ -35,6 +35,8 @@ def train(config: TrainConfig) -> Path:
     for name in ("seed", "workers"):
         if getattr(config, name) < 0:
             raise InputError(f"--{name} must be 0 or more, got {getattr(config, name)}")
+    if not 0.0 <= config.ramp <= 1.0 or (config.ramp > 0.0 and config.randomization is None):
+        raise InputError(f"--ramp must be 0 to 1, and needs --randomization, got {config.ramp:g}")
     probe = _environment(config, None)
     probe.close()
     # What cannot be kept is said before anything is learned.
@@ -48,6 +50,7 @@ def train(config: TrainConfig) -> Path:
     from policies.device import pick_device
     from policies.learning.interruption import SaveStates, first_episode, load_state, save_state
     from policies.learning.models import make_model
+    from policies.learning.ramp import RampRandomization, strength_at
     from policies.learning.saved import card_of, save_policy
 
     device = str(pick_device(config.device))
@@ -70,9 +73,15 @@ def train(config: TrainConfig) -> Path:
         run.rewind_log(model.num_timesteps)
         with progress("train", config.steps, "steps", model.num_timesteps) as advance:
             watch = _watcher(config, run, test, advance)
-            if model.num_timesteps < config.steps:
-                callbacks = CallbackList([SaveStates(states, config.save_every), watch])
-                model.learn(config.steps - model.num_timesteps, callbacks, reset_num_timesteps=False, log_interval=10)
+            left = config.steps - model.num_timesteps
+            if left > 0:
+                callbacks = [SaveStates(states, config.save_every), watch]
+                if config.ramp > 0.0:
+                    # The first reset of what goes on is as after the last step.
+                    begin = strength_at(max(model.num_timesteps - 1, 0), config.steps, config.ramp)
+                    env.env_method("set_strength", begin)
+                    callbacks.append(RampRandomization(config.steps, config.ramp))
+                model.learn(left, CallbackList(callbacks), reset_num_timesteps=False, log_interval=10)
         rate = watch.score(model)
         save_policy(run.path / "policy", model, card_of(model, config.env, config.algo, f"{model.num_timesteps} steps"))
         save_state(states, model, max(env.get_attr("episode")))

@@ -117,6 +117,16 @@ class ArmEnv(TaskWorld, gymnasium.Env[Observation, NDArray[np.float32]]):
                 found[f"image_{name}"] = spaces.Box(0, 255, (height, width, 3), np.uint8)
         return spaces.Dict(found)
 
+    def set_strength(self, strength: float) -> None:
+        """Let the worlds of the next episodes vary this strongly, 0 to 1.
+
+        Raises:
+            InputError: there is nothing that varies.
+        """
+        if not hasattr(self.worlds, "strength"):
+            raise InputError("strength is of worlds that are drawn from a preset, and this environment has none")
+        self.worlds.strength = strength  # type: ignore[union-attr]
+
     # Gymnasium's interface
 
     def reset(

@@ -46,6 +46,7 @@ class TaskWorld:
         world: of this episode, as it began.
         goal: of this episode, (G,).
         episode_seed: from which the episode follows, together with its world.
+        worlds: draws the world of an episode, or None for the nominal one.
         readings: the truth, now.
         channels: what becomes of actions and readings on their way.
     """
@@ -81,7 +82,7 @@ class TaskWorld:
         self.rig = self.task.rig
         self.observation_kind: ObservationKind = observation
         self.reward_kind: Reward = reward
-        self._worlds = worlds
+        self.worlds = worlds
         self._nominal = self.task.nominal_world()
         self.physics = PhysicsWorld(self.rig, settings, self.task.objects)
         self.sensors = SimulatedSensors(self.physics)
@@ -135,7 +136,7 @@ class TaskWorld:
         # Each its own generator, so that the start does not depend on how many numbers a world takes.
         start_rng, world_rng, channel_rng = rng.spawn(3)
         if world is None:
-            world = self._nominal if self._worlds is None else self._worlds(world_rng)
+            world = self._nominal if self.worlds is None else self.worlds(world_rng)
         heights = np.array([half_height(self.rig, world.body(name)) for name in self.task.objects])
         start = self.task.start(start_rng, heights)
         self.goal = start.goal if goal is None else np.array(goal, np.float64)

@@ -15,6 +15,7 @@ import torch
 from calibration.errors import InputError
 from policies.evaluation import run_episodes, success_rate
 from policies.learning.interruption import first_episode, states
+from policies.learning.ramp import strength_at
 from policies.saved import load_policy
 from sim2real.environments import make_environment
 from sim2real.policy_configs import TrainConfig
@@ -116,6 +117,7 @@ def test_training_with_workers_goes_on_after_an_interruption(tmp_path: Path) -> 
         ({"env": "PandaReech-v0"}, "env must be a registered id, got 'PandaReech-v0'; nearest: sim2real/PandaReach-v0"),
         ({"env": "CartPole-v1", "rig": "x"}, "rig: only environments of sim2real have this, got 'CartPole-v1'"),
         ({"env": "CartPole-v1", "algo": "ppo"}, r"policies of Box spaces can be kept, got Discrete\(2\)"),
+        ({"ramp": 0.5}, "--ramp must be 0 to 1, and needs --randomization, got 0.5"),
         ({"steps": 0}, "--steps must be 1 or more, got 0"),
         ({"randomization": "wilde"}, "wilde"),
     ],
@@ -123,6 +125,41 @@ def test_training_with_workers_goes_on_after_an_interruption(tmp_path: Path) -> 
 def test_a_bad_setting_says_what_is_wrong(change: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message):
         train(replace(CONFIG, out=tmp_path / "run", **change))
+
+
+def test_randomization_grows_and_goes_on_growing_after_an_interruption(tmp_path: Path) -> None:
+    assert [strength_at(k, 100, 0.5) for k in (0, 1, 25, 49, 50, 99)] == [0.0, 0.02, 0.5, 0.98, 1.0, 1.0]
+    assert strength_at(0, 100, 0.0) == 1.0
+    config = replace(CONFIG, steps=400, save_every=50, randomization="dynamics", ramp=1.0)
+    whole, cut = replace(config, out=tmp_path / "whole"), replace(config, out=tmp_path / "cut")
+    train(whole)
+    command = [sys.executable, "-m", "sim2real.cli", "train", "--env", CONFIG.env, "--out", str(cut.out)]
+    words = "--steps 400 --evaluate-every 10000 --episodes 3 --save-every 50 --randomization dynamics --ramp 1.0"
+    process = subprocess.Popen([*command, *words.split()], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 120
+    while not [p for p in states(cut.out / "checkpoints") if int(p.name.removeprefix("step_")) >= 150]:
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    train(replace(cut, resume=True))
+    one, two = replay(whole.out)[1], replay(cut.out)[1]
+    for name in one:
+        np.testing.assert_array_equal(one[name], two[name])
+
+
+def test_worlds_of_no_strength_are_nominal() -> None:
+    env = make_environment("PandaPush-v0", randomization="wide+dynamics").unwrapped
+    env.set_strength(0.0)
+    world = env.reset(seed=1)[1]["world"]
+    nominal = env.task.nominal_world()
+    assert (world.light, world.motors, world.actuation) == (nominal.light, nominal.motors, nominal.actuation)
+    env.close()
+    env = make_environment("PandaPush-v0").unwrapped
+    with pytest.raises(InputError, match="strength is of worlds that are drawn from a preset"):
+        env.set_strength(0.5)
+    env.close()
 
 
 def test_worlds_of_a_preset_vary_with_the_episode_and_repeat_with_the_seed() -> None:
