@@ -29,6 +29,20 @@ class TrainConfig:
     """relabel goals after the fact (HER); for sac, td3 and tqc"""
     reward: Literal["sparse", "dense"] = "sparse"
     """0 or -1, or minus the distance to the goal"""
+    observation: Literal["state", "pixels", "both"] = "state"
+    """where the objects are, a camera's pictures in place of that, or both"""
+    image_size: tuple[int, int] = (84, 84)
+    """width and height of pictures"""
+    cameras: tuple[str, ...] = ("main",)
+    """whose pictures: main, and the rig's mounted ones"""
+    backbone: str | None = None
+    """timm name of what looks at pictures; default: Stable-Baselines3's own network"""
+    backbone_weights: str | None = None
+    """"pretrained" for timm's, a safetensors file, or the folder of a perception model"""
+    backbone_rate: float = 0.0
+    """learning rate of the backbone as a factor on the policy's; 0: frozen"""
+    privileged: bool = False
+    """let the critic see the true state, and the actor only what the robot has; for sac, td3 and tqc"""
     rig: str | None = None
     """station for ids without an arm: a shipped rig's name or a TOML file"""
     randomization: str | None = None

@@ -37,6 +37,10 @@ def train(config: TrainConfig) -> Path:
             raise InputError(f"--{name} must be 0 or more, got {getattr(config, name)}")
     if not 0.0 <= config.ramp <= 1.0 or (config.ramp > 0.0 and config.randomization is None):
         raise InputError(f"--ramp must be 0 to 1, and needs --randomization, got {config.ramp:g}")
+    if config.privileged and config.workers:
+        raise InputError("--privileged needs --workers 0")
+    if config.backbone_rate < 0.0:
+        raise InputError(f"--backbone-rate must be 0 or more, got {config.backbone_rate:g}")
     probe = _environment(config, None)
     probe.close()
     # What cannot be kept is said before anything is learned.
@@ -49,7 +53,7 @@ def train(config: TrainConfig) -> Path:
 
     from policies.device import pick_device
     from policies.learning.interruption import SaveStates, first_episode, load_state, save_state
-    from policies.learning.models import make_model
+    from policies.learning.models import Vision, make_model
     from policies.learning.ramp import RampRandomization, strength_at
     from policies.learning.saved import card_of, save_policy
 
@@ -68,7 +72,12 @@ def train(config: TrainConfig) -> Path:
         if model is None:
             task = type(getattr(test.unwrapped, "task", test.unwrapped)).__name__
             use_hindsight = config.hindsight and config.algo != "ppo"
-            model = make_model(config.algo, env, task, use_hindsight, config.seed, device, None)
+            vision = None
+            if config.backbone is not None:
+                vision = Vision(config.backbone, config.backbone_weights, config.backbone_rate)
+            model = make_model(
+                config.algo, env, task, use_hindsight, config.seed, device, None, vision, config.privileged
+            )
         model.set_logger(configure(str(curves), ["tensorboard"]))
         run.rewind_log(model.num_timesteps)
         with progress("train", config.steps, "steps", model.num_timesteps) as advance:
@@ -95,11 +104,24 @@ def train(config: TrainConfig) -> Path:
     return run.path
 
 
-def _environment(config: TrainConfig, randomization: str | None, render_mode: str | None = None) -> Any:
-    kwargs: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
-    if config.reward != "sparse":
-        kwargs["reward"] = config.reward
-    return make_environment(config.env, config.rig, randomization, **kwargs)
+def _environment(
+    config: TrainConfig, randomization: str | None, render_mode: str | None = None, privileged: bool = False
+) -> Any:
+    kwargs = _settings(config) | ({} if render_mode is None else {"render_mode": render_mode})
+    env = make_environment(config.env, config.rig, randomization, **kwargs)
+    if privileged:
+        from policies.learning.privileged import WithTrueState
+
+        return WithTrueState(env)
+    return env
+
+
+def _settings(config: TrainConfig) -> dict[str, Any]:
+    """Return what is asked of the environment beyond the defaults."""
+    kwargs: dict[str, Any] = {} if config.reward == "sparse" else {"reward": config.reward}
+    if config.observation != "state":
+        kwargs |= {"observation": config.observation, "image_size_px": config.image_size, "cameras": config.cameras}
+    return kwargs
 
 
 def _training_envs(config: TrainConfig, first: int) -> Any:
@@ -111,7 +133,9 @@ def _training_envs(config: TrainConfig, first: int) -> Any:
 
     def one(k: int) -> Any:
         return lambda: Monitor(
-            NumberedEpisodes(_environment(config, config.randomization), config.seed + 7919 * k, first)
+            NumberedEpisodes(
+                _environment(config, config.randomization, None, config.privileged), config.seed + 7919 * k, first
+            )
         )
 
     if config.workers == 0:
@@ -119,7 +143,7 @@ def _training_envs(config: TrainConfig, first: int) -> Any:
 
     from policies.learning.workers import ArmVecEnv
 
-    _, kwargs = environment_settings(config.env, config.rig, config.randomization, reward=config.reward)
+    _, kwargs = environment_settings(config.env, config.rig, config.randomization, **_settings(config))
     vector = ArmVecEnv(config.envs, config.workers, **kwargs)
     vector.seed(episode_seed(config.seed, first))
     vector.episodes[:] = first - 1

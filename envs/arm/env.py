@@ -200,5 +200,5 @@ class ArmEnv(TaskWorld, gymnasium.Env[Observation, NDArray[np.float32]]):
     @property
     def true_state_space(self) -> spaces.Box:
         """The space of `true_state`."""
-        size = 2 * len(self.physics.joints) + self.observer.size + 2 * len(self.goal)
+        size = 2 * len(self.physics.joints) + self.observer.size
         return spaces.Box(-LARGEST, LARGEST, (size,), np.float32)

@@ -258,12 +258,9 @@ class TaskWorld:
         return self.observer.gripper_width(self.readings)
 
     def true_state(self) -> NDArray[np.float32]:
-        """Return joint positions and velocities, tool, objects and the way to the goal, undisturbed, in one vector."""
+        """Return joint positions and velocities, tool and objects, undisturbed, without the goal, in one vector."""
         truth = self.sensors.read()
-        tool = self.observer.tool(truth)[0]
-        ahead = self.goal - self.task.achieved(tool, truth.body_poses[:, :3])
-        parts = [truth.joint_positions, truth.joint_velocities, self.observer.vector(truth), self.goal, ahead]
-        return _bounded(np.concatenate(parts))
+        return _bounded(np.concatenate([truth.joint_positions, truth.joint_velocities, self.observer.vector(truth)]))
 
     # Going back, as in panda-gym
 

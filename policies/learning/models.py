@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,17 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
 from calibration.errors import InputError
+from policies.learning.privileged import with_blind_actor
 from policies.learning.settings import ALGORITHMS, OFF_POLICY, Algorithm, settings_for
+
+
+@dataclass(frozen=True)
+class Vision:
+    """What looks at pictures in place of Stable-Baselines3's own network; fields as of `BackboneExtractor`."""
+
+    backbone: str
+    weights: str | None = None
+    rate: float = 0.0
 
 
 def algorithm_class(name: str) -> Any:
@@ -31,7 +43,15 @@ def algorithm_class(name: str) -> Any:
 
 
 def make_model(
-    algorithm: Algorithm, env: VecEnv, task: str, hindsight: bool, seed: int, device: str, log: Path | None
+    algorithm: Algorithm,
+    env: VecEnv,
+    task: str,
+    hindsight: bool,
+    seed: int,
+    device: str,
+    log: Path | None,
+    vision: Vision | None = None,
+    privileged: bool = False,
 ) -> Any:
     """Return an untrained model.
 
@@ -43,6 +63,8 @@ def make_model(
         seed: of weights, exploration and sampling.
         device: of torch.
         log: folder for TensorBoard.
+        vision: looks at pictures.
+        privileged: whether only the critic sees the true state, which the environment then shows.
 
     Raises:
         InputError: the algorithm does not fit the action space or the observations.
@@ -63,4 +85,25 @@ def make_model(
 
         kwargs["replay_buffer_class"] = HerReplayBuffer
         kwargs["replay_buffer_kwargs"] = {"n_sampled_goal": 4, "goal_selection_strategy": "future"}
-    return kind(policy, env, seed=seed, device=device, tensorboard_log=None if log is None else str(log), **kwargs)
+    if vision is not None:
+        _look_through(kwargs, vision, algorithm)
+    chosen: Any = policy
+    if privileged:
+        if algorithm not in OFF_POLICY:
+            raise InputError(f"--privileged needs one of {', '.join(OFF_POLICY)}, got {algorithm}")
+        chosen = with_blind_actor(kind.policy_aliases[policy])
+    return kind(chosen, env, seed=seed, device=device, tensorboard_log=None if log is None else str(log), **kwargs)
+
+
+def _look_through(kwargs: dict[str, Any], vision: Vision, algorithm: Algorithm) -> None:
+    """Put a backbone into the arguments of an algorithm."""
+    from policies.learning.extractor import AdamByPart, BackboneExtractor
+
+    own: dict[str, Any] = kwargs.setdefault("policy_kwargs", {})
+    own["features_extractor_class"] = BackboneExtractor
+    own["features_extractor_kwargs"] = dataclasses.asdict(vision)
+    if vision.rate not in (0.0, 1.0):
+        own["optimizer_class"] = AdamByPart
+    if algorithm == "ppo":
+        # Or its weights would be drawn anew.
+        own["ortho_init"] = False

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gymnasium import spaces
 from safetensors.torch import load_file, save
 
 from calibration.errors import InputError
 from calibration.records import read_record, write_bytes, write_record
+from policies.learning.extractor import BackboneExtractor
 from policies.learning.models import algorithm_class
+from policies.learning.privileged import TRUE_STATE, with_blind_actor, without_true_state
 from policies.space_cards import (
     BoxCard,
     box_of_card,
@@ -35,6 +38,8 @@ class PolicyCard:
         action: space of the action.
         steps: of training.
         trained_on: for people.
+        backbone: that looks at pictures; empty for Stable-Baselines3's own network.
+        privileged: whether its critic saw the true state, which its actor does without.
     """
 
     env: str
@@ -44,6 +49,8 @@ class PolicyCard:
     action: BoxCard
     steps: int
     trained_on: str
+    backbone: str = ""
+    privileged: bool = False
 
 
 def save_policy(folder: Path, model: Any, card: PolicyCard) -> None:
@@ -65,6 +72,8 @@ def card_of(model: Any, env: str, algorithm: str, trained_on: str) -> PolicyCard
         card_of_box(model.action_space),
         int(model.num_timesteps),
         trained_on,
+        str(model.policy_kwargs.get("features_extractor_kwargs", {}).get("backbone", "")),
+        TRUE_STATE in getattr(model.observation_space, "spaces", {}),
     )
 
 
@@ -81,12 +90,20 @@ def load_learned(place: Path, env: Any = None) -> Any:
     card = read_record(place / CARD, PolicyCard)
     observation, action = observation_of_cards(card.observation), box_of_card(card.action)
     if env is not None:
-        check_spaces(place, observation, action, env)
+        needed = observation
+        if card.privileged and isinstance(observation, spaces.Dict):
+            needed = without_true_state(observation)
+        check_spaces(place, needed, action, env)
     kind = algorithm_class(card.algorithm)
     policy_class = kind.policy_aliases["MlpPolicy" if "" in card.observation else "MultiInputPolicy"]
     kwargs: dict[str, Any] = {"net_arch": list(card.net_arch)} if card.net_arch else {}
     if card.algorithm == "ppo":
         kwargs["use_sde"] = False
+    if card.backbone:
+        kwargs["features_extractor_class"] = BackboneExtractor
+        kwargs["features_extractor_kwargs"] = {"backbone": card.backbone}
+    if card.privileged:
+        policy_class = with_blind_actor(policy_class)
     policy = policy_class(observation, action, lambda _: 0.0, **kwargs)
     try:
         policy.load_state_dict(load_file(place / WEIGHTS))
