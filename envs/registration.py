@@ -12,11 +12,17 @@ DEFAULT_RIG = "panda_tabletop"
 # Steps of an episode.
 HORIZONS = {"Reach": 50, "Push": 50, "Slide": 50, "PickAndPlace": 50, "Stack": 100}
 _ARM_ENV = "envs.arm.env:ArmEnv"
+_PENDULUM_ENV = "envs.pendulum.env:PendulumEnv"
 _VECTOR_ENV = "envs.vector.env:ArmVectorEnv"
 
 
+# Steps of an episode of a pendulum, and the rig of each id.
+_PENDULUM_STEPS = 500
+PENDULUM_RIGS = {"SimplePendulum": "simple_pendulum", "DoublePendulum": "double_pendulum"}
+
+
 def environment_table() -> dict[str, tuple[str, dict[str, Any], int]]:
-    """Return entry point, keyword arguments and steps of an episode of each id."""
+    """Return entry point, keyword arguments and steps of an episode of each id of an arm."""
     table: dict[str, tuple[str, dict[str, Any], int]] = {}
     for task, horizon in HORIZONS.items():
         table[f"sim2real/{task}-v0"] = (_ARM_ENV, {"task": task}, horizon)
@@ -28,6 +34,10 @@ def environment_table() -> dict[str, tuple[str, dict[str, Any], int]]:
 def register_envs() -> None:
     """Register every id with Gymnasium; twice is fine."""
     gymnasium = importlib.import_module("gymnasium")
+    for pendulum, rig in PENDULUM_RIGS.items():
+        name = f"sim2real/{pendulum}-v0"
+        if name not in gymnasium.registry:
+            gymnasium.register(name, _PENDULUM_ENV, max_episode_steps=_PENDULUM_STEPS, kwargs={"rig": rig})
     for name, (entry_point, kwargs, steps) in environment_table().items():
         if name not in gymnasium.registry:
             gymnasium.register(

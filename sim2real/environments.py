@@ -44,7 +44,7 @@ def environment_settings(
     """
     register_envs()
     table = environment_table()
-    full = f"sim2real/{name}" if f"sim2real/{name}" in table else name
+    full = f"sim2real/{name}" if f"sim2real/{name}" in gymnasium.registry else name
     if full not in gymnasium.registry:
         near = difflib.get_close_matches(full, gymnasium.registry, 3, 0.5) or sorted(table)
         raise InputError(f"env must be a registered id, got '{name}'; nearest: {', '.join(near)}")
@@ -52,7 +52,7 @@ def environment_settings(
     if full not in table:
         meant = [key for key, value in given.items() if value is not None and key != "render_mode"]
         if meant:
-            raise InputError(f"{' and '.join(meant)}: only environments of sim2real have this, got '{name}'")
+            raise InputError(f"{' and '.join(meant)}: only the arm environments of sim2real have this, got '{name}'")
         return full, kwargs
     own = {"rig": DEFAULT_RIG, **table[full][1], **kwargs} | ({} if rig is None else {"rig": rig})
     if randomization is not None:

@@ -243,7 +243,7 @@ def test_a_policy_predicts_one_observation_as_a_batch_of_one() -> None:
         ({"teacher": "/nowhere"}, "policy must be a folder made by `sim2real train` or `sim2real distill`"),
         (
             {"env": "CartPole-v1", "student": "state"},
-            "observation: only environments of sim2real have this, got 'CartPole-v1'",
+            "observation: only the arm environments of sim2real have this, got 'CartPole-v1'",
         ),
     ],
 )

@@ -115,7 +115,7 @@ def test_training_with_workers_goes_on_after_an_interruption(tmp_path: Path) -> 
     ("change", "message"),
     [
         ({"env": "PandaReech-v0"}, "env must be a registered id, got 'PandaReech-v0'; nearest: sim2real/PandaReach-v0"),
-        ({"env": "CartPole-v1", "rig": "x"}, "rig: only environments of sim2real have this, got 'CartPole-v1'"),
+        ({"env": "CartPole-v1", "rig": "x"}, "rig: only the arm environments of sim2real have this, got 'CartPole-v1'"),
         ({"env": "CartPole-v1", "algo": "ppo"}, r"policies of Box spaces can be kept, got Discrete\(2\)"),
         ({"ramp": 0.5}, "--ramp must be 0 to 1, and needs --randomization, got 0.5"),
         ({"steps": 0}, "--steps must be 1 or more, got 0"),

@@ -1,0 +1,1 @@
+"""Pendulums of one link or more, driven by torques."""
