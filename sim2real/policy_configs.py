@@ -27,6 +27,8 @@ class TrainConfig:
     """processes for the environments; 0: they take turns in this process"""
     hindsight: bool = True
     """relabel goals after the fact (HER); for sac, td3 and tqc"""
+    demonstrations: int = 0
+    """episodes of the task's expert to learn from beside its own; for sac, td3 and tqc"""
     reward: Literal["sparse", "dense"] = "sparse"
     """0 or -1, or minus the distance to the goal"""
     observation: Literal["state", "pixels", "both"] = "state"

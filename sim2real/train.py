@@ -32,7 +32,9 @@ def train(config: TrainConfig) -> Path:
     for name in ("steps", "envs", "episodes", "evaluate_every", "save_every", "threads"):
         if getattr(config, name) < 1:
             raise InputError(f"--{name.replace('_', '-')} must be 1 or more, got {getattr(config, name)}")
-    for name in ("seed", "workers"):
+    if config.demonstrations and config.algo == "ppo":
+        raise InputError("--demonstrations needs sac, td3 or tqc, which keep what happened, got ppo")
+    for name in ("seed", "workers", "demonstrations"):
         if getattr(config, name) < 0:
             raise InputError(f"--{name} must be 0 or more, got {getattr(config, name)}")
     if not 0.0 <= config.ramp <= 1.0 or (config.ramp > 0.0 and config.randomization is None):
@@ -52,10 +54,12 @@ def train(config: TrainConfig) -> Path:
     from stable_baselines3.common.logger import configure
 
     from policies.device import pick_device
+    from policies.learning.demonstrations import demonstrate
     from policies.learning.interruption import SaveStates, first_episode, load_state, save_state
     from policies.learning.models import Vision, make_model
     from policies.learning.ramp import RampRandomization, strength_at
     from policies.learning.saved import card_of, save_policy
+    from policies.scripted import make_expert
 
     device = str(pick_device(config.device))
     run = RunFolder.create(config.out, config, config.resume)
@@ -78,6 +82,9 @@ def train(config: TrainConfig) -> Path:
             model = make_model(
                 config.algo, env, task, use_hindsight, config.seed, device, None, vision, config.privileged
             )
+            if config.demonstrations:
+                shown = demonstrate(model, env, make_expert(test), config.demonstrations)
+                run.log({"step": 0, "demonstrations": config.demonstrations, "success_of_expert": shown})
         model.set_logger(configure(str(curves), ["tensorboard"]))
         run.rewind_log(model.num_timesteps)
         with progress("train", config.steps, "steps", model.num_timesteps) as advance:

@@ -117,6 +117,7 @@ def test_training_with_workers_goes_on_after_an_interruption(tmp_path: Path) -> 
         ({"env": "PandaReech-v0"}, "env must be a registered id, got 'PandaReech-v0'; nearest: sim2real/PandaReach-v0"),
         ({"env": "CartPole-v1", "rig": "x"}, "rig: only the arm environments of sim2real have this, got 'CartPole-v1'"),
         ({"env": "CartPole-v1", "algo": "ppo"}, r"policies of Box spaces can be kept, got Discrete\(2\)"),
+        ({"demonstrations": 5, "algo": "ppo"}, "--demonstrations needs sac, td3 or tqc"),
         ({"ramp": 0.5}, "--ramp must be 0 to 1, and needs --randomization, got 0.5"),
         ({"steps": 0}, "--steps must be 1 or more, got 0"),
         ({"randomization": "wilde"}, "wilde"),
@@ -147,6 +148,18 @@ def test_randomization_grows_and_goes_on_growing_after_an_interruption(tmp_path:
     one, two = replay(whole.out)[1], replay(cut.out)[1]
     for name in one:
         np.testing.assert_array_equal(one[name], two[name])
+
+
+def test_demonstrations_are_in_the_replay_buffer_before_anything_is_tried(tmp_path: Path) -> None:
+    run = train(
+        replace(CONFIG, env="PandaPush-v0", demonstrations=5, steps=60, save_every=10_000, out=tmp_path / "run")
+    )
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert lines[0] == {"step": 0, "demonstrations": 5, "success_of_expert": 1.0}
+    _, kept = replay(run)
+    # An episode ends where the goal is reached; what is tried comes after all five.
+    assert (kept["rewards"] == 0.0).sum() >= 5
+    assert len(kept["rewards"]) > 60 + 5 * 10
 
 
 def test_worlds_of_no_strength_are_nominal() -> None:
