@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from calibration.pendulum import PendulumRig
 from calibration.world import WorldParams
 
 
@@ -25,7 +26,7 @@ class EpisodeRecord:
         total: sum of the rewards.
         steps: of the episode.
         ending: why it ended: "time", or "terminated" by the environment.
-        world: that was drawn for it, where the environment tells.
+        world: that was drawn for it, or the pendulum, where the environment tells.
     """
 
     seed: int
@@ -34,7 +35,7 @@ class EpisodeRecord:
     total: float
     steps: int
     ending: str
-    world: WorldParams | None = None
+    world: WorldParams | PendulumRig | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,14 @@ def run_episodes(
                 break
         ending = "terminated" if terminated else "time"
         records.append(
-            EpisodeRecord(seed, bool(info.get("is_success", False)), ever, total, steps, ending, info.get("world"))
+            EpisodeRecord(
+                seed,
+                bool(info.get("is_success", False)),
+                ever,
+                total,
+                steps,
+                ending,
+                info.get("world", info.get("rig")),
+            )
         )
     return records

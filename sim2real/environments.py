@@ -11,9 +11,11 @@ import gymnasium
 import numpy as np
 
 from calibration.errors import InputError
+from calibration.pendulum import load_pendulum
 from calibration.rig_file import load_rig
 from calibration.world import WorldParams
-from envs.registration import DEFAULT_RIG, environment_table, register_envs
+from envs.pendulum.spread import SpreadRigs
+from envs.registration import DEFAULT_RIG, PENDULUM_RIGS, environment_table, register_envs
 from envs.tasks import Task, make_task
 from sim2real.presets import join_specs, load_preset, rig_spec
 from sim2real.randomization import WorldSampler
@@ -25,7 +27,8 @@ def make_environment(name: str, rig: str | None = None, randomization: str | Non
     Args:
         name: its id; "sim2real/" may be left out.
         rig: station for ids without an arm.
-        randomization: preset name or TOML file; the world of an episode follows from its seed.
+        randomization: preset name or TOML file, or several joined by "+"; of a pendulum "spread:NUMBER". The world of
+            an episode follows from its seed.
         **kwargs: of the environment.
 
     Raises:
@@ -49,6 +52,8 @@ def environment_settings(
         near = difflib.get_close_matches(full, gymnasium.registry, 3, 0.5) or sorted(table)
         raise InputError(f"env must be a registered id, got '{name}'; nearest: {', '.join(near)}")
     given = {"rig": rig, "randomization": randomization, **kwargs}
+    if full in (f"sim2real/{name}-v0" for name in PENDULUM_RIGS):
+        return full, _of_pendulum(full, given)
     if full not in table:
         meant = [key for key, value in given.items() if value is not None and key != "render_mode"]
         if meant:
@@ -60,6 +65,23 @@ def environment_settings(
         task = make_task(own["task"], load_rig(own["rig"]))
         own["worlds"] = world_source(task, randomization)
     return full, own
+
+
+def _of_pendulum(full: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the keyword arguments of a pendulum; its randomization is "spread:NUMBER"."""
+    own = {key: value for key, value in given.items() if value is not None and key != "randomization"}
+    own.setdefault("rig", PENDULUM_RIGS[full.removeprefix("sim2real/").removesuffix("-v0")])
+    if given["randomization"] is not None:
+        word, _, number = str(given["randomization"]).partition(":")
+        try:
+            if word != "spread":
+                raise ValueError(f"got '{given['randomization']}'")
+            own["rigs"] = SpreadRigs(load_pendulum(own["rig"]), float(number))
+        except ValueError as error:
+            raise InputError(
+                f"randomization of a pendulum must be spread:NUMBER, such as spread:0.5; {error}"
+            ) from None
+    return own
 
 
 @dataclass(eq=False)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from calibration.errors import InputError
 from calibration.records import to_plain, write_json, write_text
-from calibration.world import changed_values, paths
+from calibration.world import WorldParams, changed_values, paths
 from policies.evaluation import EpisodeRecord, run_episodes, success_rate
 from sim2real.environments import make_environment
 from sim2real.policy_configs import RolloutConfig
@@ -57,7 +57,8 @@ def rollout(config: RolloutConfig) -> str:
                 advance(k + 1)
         rate = success_rate(sum(r.success for r in records), len(records))
         config.out.mkdir(parents=True)
-        nominal = paths(env.unwrapped.task.nominal_world())
+        task = getattr(env.unwrapped, "task", None)
+        nominal = {} if task is None else paths(task.nominal_world())
         lines = [_line(r, nominal) for r in records]
         write_text(config.out / "episodes.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
         settings = {"config": to_plain(config), "system": system_info()}
@@ -89,7 +90,6 @@ def actor(config: RolloutConfig) -> tuple[Any, Any]:
     if size is not None:
         kwargs |= {"observation": "pixels", "image_size_px": size}
     env = make_environment(config.env, config.rig, config.randomization, **kwargs)
-    inner = env.unwrapped
     try:
         if policy is None:
             policy = make_expert(env)
@@ -101,7 +101,7 @@ def actor(config: RolloutConfig) -> tuple[Any, Any]:
             seen.close()
         if config.see is not None and eyes is not None:
             load_policy(config.see, env)
-            policy = SeeThenAct(eyes.student, policy, inner.task)
+            policy = SeeThenAct(eyes.student, policy, env.unwrapped.task)
     except InputError:
         env.close()
         raise
@@ -111,8 +111,9 @@ def actor(config: RolloutConfig) -> tuple[Any, Any]:
 def _line(record: EpisodeRecord, nominal: dict[str, Any]) -> dict[str, Any]:
     """Return a record for the file, with what its world has other than the nominal one."""
     world = record.world
-    assert world is not None
     plain: dict[str, Any] = to_plain(replace(record, world=None))
+    if not isinstance(world, WorldParams):
+        return {**plain, "world": to_plain(world)}
     return {**plain, "world": to_plain(changed_values(world, nominal)), "noise_seed": world.noise_seed}
 
 

@@ -30,6 +30,16 @@ _OBJECTS: dict[str, Any] = {
     "buffer_size": 1_000_000,
     "policy_kwargs": {"net_arch": [256, 256, 256]},
 }
+# Torques of a pendulum: short steps, so a longer view.
+_PENDULUM: dict[str, Any] = {
+    "learning_rate": 1e-3,
+    "batch_size": 256,
+    "gamma": 0.98,
+    "tau": 0.02,
+    "learning_starts": 1000,
+    "buffer_size": 200_000,
+    "policy_kwargs": {"net_arch": [64, 64]},
+}
 _PPO: dict[str, Any] = {"n_steps": 1024, "batch_size": 256, "n_epochs": 10, "gamma": 0.95, "ent_coef": 0.0}
 
 
@@ -37,4 +47,6 @@ def settings_for(algorithm: Algorithm, task: str) -> Mapping[str, Any]:
     """Return constructor arguments of Stable-Baselines3's class for a task's name, such as "Reach"."""
     if algorithm == "ppo":
         return _PPO
+    if task == "PendulumEnv":
+        return _PENDULUM
     return _REACH if task == "Reach" else _OBJECTS

@@ -30,7 +30,7 @@ def make_expert(env: Any) -> Expert:
         InputError: there is none, or it cannot use the environment's control or observation.
     """
     world = env.unwrapped
-    name = type(world.task).__name__
+    name = type(getattr(world, "task", world)).__name__
     if name not in EXPERTS:
         raise InputError(f"experts are there for {', '.join(EXPERTS)}, got the task '{name}'")
     if world.controller.control != "ee_displacement":

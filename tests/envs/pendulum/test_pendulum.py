@@ -14,6 +14,8 @@ from calibration.errors import InputError
 from calibration.pendulum import PendulumLink, PendulumRig, load_pendulum, pendulum_names
 from envs.pendulum.env import PendulumEnv
 from envs.pendulum.physics import TIMESTEP_S, PendulumPhysics
+from envs.pendulum.spread import SpreadRigs
+from sim2real.environments import make_environment
 
 LINK = PendulumLink(0.5, 0.7, 0.4, 0.01, torque_limit=2.0)
 SIMPLE = PendulumRig("simple", "one link", (LINK,))
@@ -139,6 +141,23 @@ def test_an_episode_repeats_and_may_have_its_own_values() -> None:
         runs.append([first, *(env.step(np.full(1, 0.3))[0] for _ in range(10))])
     np.testing.assert_array_equal(runs[0], runs[1])
     env.close()
+
+
+def test_a_spread_multiplies_each_value_by_its_own_factor() -> None:
+    draw = SpreadRigs(DOUBLE, 0.5)
+    drawn = [draw(np.random.default_rng(k)).links for k in range(300)]
+    factors = np.array([[link.mass_kg / LINKS[k].mass_kg for k, link in enumerate(links)] for links in drawn])
+    assert factors.min() > 1 / 1.5
+    assert factors.max() < 1.5
+    assert np.log(factors).mean() == pytest.approx(0.0, abs=0.04)
+    assert abs(np.corrcoef(factors.T)[0, 1]) < 0.2
+    assert {links[0].length_m for links in drawn} == {0.2}
+    env = make_environment("SimplePendulum-v0", randomization="spread:0.5")
+    masses = {env.reset(seed=k)[1]["rig"].links[0].mass_kg for k in range(3)}
+    assert len(masses) == 3
+    env.close()
+    with pytest.raises(InputError, match="randomization of a pendulum must be spread:NUMBER"):
+        make_environment("SimplePendulum-v0", randomization="wide")
 
 
 def test_bad_input_is_said(tmp_path: Path) -> None:
