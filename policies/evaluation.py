@@ -99,7 +99,7 @@ def run_episodes(
             ever = ever or bool(info.get("is_success", False))
             if terminated or truncated:
                 break
-        ending = "terminated" if terminated else "time"
+        ending, world = "terminated" if terminated else "time", info.get("world", info.get("rig"))
         records.append(
             EpisodeRecord(
                 seed,
