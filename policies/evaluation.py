@@ -100,15 +100,6 @@ def run_episodes(
             if terminated or truncated:
                 break
         ending, world = "terminated" if terminated else "time", info.get("world", info.get("rig"))
-        records.append(
-            EpisodeRecord(
-                seed,
-                bool(info.get("is_success", False)),
-                ever,
-                total,
-                steps,
-                ending,
-                info.get("world", info.get("rig")),
-            )
-        )
+        success = bool(info.get("is_success", False))
+        records.append(EpisodeRecord(seed, success, ever, total, steps, ending, world))
     return records

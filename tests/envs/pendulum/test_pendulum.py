@@ -19,6 +19,7 @@ from sim2real.environments import make_environment
 
 LINK = PendulumLink(0.5, 0.7, 0.4, 0.01, torque_limit=2.0)
 SIMPLE = PendulumRig("simple", "one link", (LINK,))
+UPPER, LOWER = PendulumLink(0.2, 0.6, 0.15, 0.003, 0.01), PendulumLink(0.3, 0.5, 0.25, 0.004, 0.02, 0.0, 1.0)
 LINKS = (UPPER, LOWER)
 DOUBLE = PendulumRig("double", "two links", LINKS)
 
