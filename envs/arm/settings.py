@@ -10,8 +10,8 @@ class PhysicsSettings:
     """PyBullet's solver and the motors' stiffness.
 
     The defaults are the fastest of those measured (`scripts/benchmark_environments.py`) with which scripted grasps hold
-    30 times in 30 and towers are built as often as with the finest steps: with steps of 8 or 10 ms one is up to twice as
-    fast, follows the tool as well and holds a single cube, but towers fall.
+    30 times in 30 and towers are built as often as with the finest steps. Steps of 8 or 10 ms are up to twice as fast,
+    follow the tool as well and hold a single cube, but towers fall.
 
     Attributes:
         timestep_s: one step of the solver.

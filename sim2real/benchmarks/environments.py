@@ -18,6 +18,7 @@ from envs.arm.settings import PhysicsSettings
 from envs.registration import register_envs
 from envs.simulation import import_pybullet, without_chatter
 from envs.vector.env import ArmVectorEnv
+from policies.evaluation import run_episodes
 from policies.scripted import make_expert
 from sim2real.benchmarks.apart import calls_per_s
 from sim2real.configs import BenchmarkConfig
@@ -36,6 +37,7 @@ _SETTINGS = (
 )
 _GRASPS = 30
 _HELD_STEPS = 50
+_TOWERS = 50
 # Environments of each worker process.
 _EACH = 8
 
@@ -68,6 +70,7 @@ def benchmark_environments(config: BenchmarkConfig) -> str:
         raise InputError("this needs panda-gym: pip install 'sim2real[peers]'") from None
     pairs = [_paired(config, f"{task}: steps/s, one core", *_steppers(task)) for task in ("Reach", "Push")]
     pairs.append(_paired(config, "Push with 84x84 pictures: steps/s, one core", _pixel_loop(), _tiny_loop()))
+    pairs.append(_paired(config, "the same, 8 environments drawn together", _pixel_group(), _tiny_loop()))
     pairs.append(_paired(config, "Push: resets/s", *_resetters()))
     pairs.append(_processes(config, "state"))
     pairs.append(_processes(config, "pixels"))
@@ -132,6 +135,10 @@ def _pixel_loop() -> Contender:
     return _stepper(gymnasium.make("sim2real/PandaPush-v0", observation="pixels"))
 
 
+def _pixel_group() -> Contender:
+    return _vector(ArmVectorEnv(_EACH, workers=0, task="Push", observation="pixels"))
+
+
 def _tiny_loop() -> Contender:
     with without_chatter():
         env = gymnasium.make(
@@ -151,22 +158,24 @@ def _processes(config: BenchmarkConfig, observation: str) -> Pair:
     """Compare two worker processes with one, each with the same number of environments."""
 
     def made(workers: int) -> Contender:
-        env = ArmVectorEnv(_EACH * workers, workers=workers, task="Push", observation=observation)
-        env.reset(seed=0)
-        rng = np.random.default_rng(0)
-        actions = rng.uniform(-1, 1, (97, env.num_envs, 3)).astype(np.float32)
-        count = 0
-
-        def step() -> None:
-            nonlocal count
-            count += 1
-            env.step(actions[count % len(actions)])
-
-        return Contender(step, env.close, env.num_envs)
+        return _vector(ArmVectorEnv(_EACH * workers, workers=workers, task="Push", observation=observation))
 
     return _paired(
         config, f"Push, {observation}, vector environment: two processes beside one, steps/s", made(2), made(1)
     )
+
+
+def _vector(env: ArmVectorEnv) -> Contender:
+    env.reset(seed=0)
+    actions = np.random.default_rng(0).uniform(-1, 1, (97, env.num_envs, 3)).astype(np.float32)
+    count = 0
+
+    def step() -> None:
+        nonlocal count
+        count += 1
+        env.step(actions[count % len(actions)])
+
+    return Contender(step, env.close, env.num_envs)
 
 
 def _settings_row(timestep_s: float, iterations: int, residual: float) -> dict[str, float]:
@@ -189,6 +198,7 @@ def _settings_row(timestep_s: float, iterations: int, residual: float) -> dict[s
             errors.append(float(np.linalg.norm(env.tool_position() - wanted)))
             near.append(env.is_success())
         held += all(near[-_HELD_STEPS:])
+    built = _towers(settings)
     rng = np.random.default_rng(0)
     actions = rng.uniform(-1, 1, (1000, 4))
     env.reset(seed=0)
@@ -204,16 +214,29 @@ def _settings_row(timestep_s: float, iterations: int, residual: float) -> dict[s
         "steps_per_s": round(speed),
         "tracking_mm": round(median(errors) * 1e3, 2),
         "held": held,
+        "towers": built,
     }
+
+
+def _towers(settings: PhysicsSettings) -> int:
+    """Return how many towers of two the expert builds."""
+    env = ArmEnv(task="Stack", physics=settings)
+    limited = gymnasium.wrappers.TimeLimit(env, env.task.horizon)
+    records = run_episodes(make_expert(env), limited, list(range(_TOWERS)))
+    env.close()
+    return sum(r.success for r in records)
 
 
 def _text(pairs: list[Pair], rows: list[dict[str, float]]) -> str:
     lines = [f"{'':<72} {'ours':>8} {'peer':>8}  ratio"]
     lines += [f"{p.what:<72} {p.ours:>8.0f} {p.peer:>8.0f}  {p.ratio:>5.2f}" for p in pairs]
-    lines += ["", "physics: step ms, iterations, residual: steps/s, tool behind its target mm, grasps held of 30"]
+    lines += [
+        "",
+        "physics: step ms, iterations, residual: steps/s, tool behind its target mm, grasps held of 30, towers of 50",
+    ]
     for r in rows:
         lines.append(
             f"  {r['timestep_ms']:>4.0f} {r['iterations']:>4.0f} {r['residual']:>8.0e}: "
-            f"{r['steps_per_s']:>6.0f} {r['tracking_mm']:>6.2f} {r['held']:>4.0f}"
+            f"{r['steps_per_s']:>6.0f} {r['tracking_mm']:>6.2f} {r['held']:>4.0f} {r['towers']:>4.0f}"
         )
     return "\n".join(lines)
