@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from numpy.typing import NDArray
 
 from calibration.errors import InputError
 
 
 @dataclass(frozen=True)
 class BoxCard:
-    """A box of numbers: shape, kind and the bounds that all of its elements have."""
+    """A box of numbers: shape, kind, and bounds, one for all elements or one for each."""
 
     shape: tuple[int, ...]
     dtype: str
-    low: float
-    high: float
+    low: float | tuple[float, ...]
+    high: float | tuple[float, ...]
 
 
 def card_of_box(space: Any) -> BoxCard:
@@ -30,7 +32,12 @@ def card_of_box(space: Any) -> BoxCard:
     """
     if not isinstance(space, spaces.Box):
         raise InputError(f"policies of Box spaces can be kept, got {space}")
-    return BoxCard(tuple(space.shape), str(space.dtype), float(space.low.min()), float(space.high.max()))
+    return BoxCard(tuple(space.shape), str(space.dtype), _bounds(space.low), _bounds(space.high))
+
+
+def _bounds(values: NDArray[Any]) -> float | tuple[float, ...]:
+    found = tuple(float(v) for v in values.ravel())
+    return found[0] if len(set(found)) == 1 else found
 
 
 def cards_of_observation(space: Any) -> dict[str, BoxCard]:
@@ -41,7 +48,11 @@ def cards_of_observation(space: Any) -> dict[str, BoxCard]:
 
 def box_of_card(card: BoxCard) -> spaces.Box:
     """Return the box of a record."""
-    return spaces.Box(card.low, card.high, card.shape, dtype=np.dtype(card.dtype).type)
+    kind = np.dtype(card.dtype).type
+    if isinstance(card.low, float) and isinstance(card.high, float):
+        return spaces.Box(card.low, card.high, card.shape, dtype=kind)
+    low, high = (np.broadcast_to(np.ravel(v), (math.prod(card.shape),)) for v in (card.low, card.high))
+    return spaces.Box(low.reshape(card.shape).astype(kind), high.reshape(card.shape).astype(kind), dtype=kind)
 
 
 def observation_of_cards(cards: dict[str, BoxCard]) -> spaces.Space[Any]:
