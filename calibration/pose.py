@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
+Vector3 = tuple[float, float, float]
+
 
 @dataclass(frozen=True)
 class Pose:
@@ -50,6 +52,14 @@ class Pose:
         return cls.from_rotation(parent, child, position_m, Rotation.from_euler("xyz", rpy_rad))
 
     @classmethod
+    def from_rotvec(cls, parent: str, child: str, position_m: Vector3, rotvec_rad: Vector3) -> Pose:
+        """Return the pose turned about a rotation vector by its length, radians."""
+        x, y, z = rotvec_rad
+        angle = math.sqrt(x * x + y * y + z * z)
+        share = 0.5 if angle < 1e-9 else math.sin(angle / 2) / angle
+        return cls(parent, child, position_m, _canonical((x * share, y * share, z * share, math.cos(angle / 2))))
+
+    @classmethod
     def from_matrix(cls, parent: str, child: str, matrix: ArrayLike) -> Pose:
         """Return the pose of a homogeneous (4, 4) matrix."""
         m = np.asarray(matrix, dtype=np.float64)
@@ -83,14 +93,39 @@ class Pose:
                 f"cannot chain {self.parent}_from_{self.child} with {other.parent}_from_{other.child}: "
                 f"'{self.child}' is not '{other.parent}'"
             )
-        rotation = self.rotation
-        position = rotation.apply(other.position_m) + np.asarray(self.position_m)
-        return Pose.from_rotation(self.parent, other.child, position, rotation * other.rotation)
+        # Written out, since cameras move in every frame and arrays of three cost ten times as much.
+        x, y, z, w = self.quat_xyzw
+        a, b, c, d = other.quat_xyzw
+        product = (
+            w * a + x * d + y * c - z * b,
+            w * b - x * c + y * d + z * a,
+            w * c + x * b - y * a + z * d,
+            w * d - x * a - y * b - z * c,
+        )
+        px, py, pz = other.position_m
+        # v + 2 w (q x v) + 2 q x (q x v).
+        ux, uy, uz = 2 * (y * pz - z * py), 2 * (z * px - x * pz), 2 * (x * py - y * px)
+        tx, ty, tz = self.position_m
+        position = (
+            px + w * ux + y * uz - z * uy + tx,
+            py + w * uy + z * ux - x * uz + ty,
+            pz + w * uz + x * uy - y * ux + tz,
+        )
+        return Pose(self.parent, other.child, position, _canonical(product))
 
     def apply(self, points: ArrayLike) -> NDArray[np.float64]:
         """Return points (..., 3) given in the child frame, expressed in the parent frame, metres."""
         p = np.asarray(points, dtype=np.float64)
         return np.asarray(p @ self.rotation.as_matrix().T + np.asarray(self.position_m))
+
+
+def _canonical(quat: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """Return the unit quaternion of the same rotation whose w, or where that is 0 first other number, is positive."""
+    x, y, z, w = quat
+    norm = math.sqrt(x * x + y * y + z * z + w * w)
+    leading = next((v for v in (w, x, y, z) if v != 0.0), 1.0)
+    scale = math.copysign(1.0 / norm, leading)
+    return x * scale, y * scale, z * scale, w * scale
 
 
 def look_at(

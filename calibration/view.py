@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
 
 from calibration.camera import CameraIntrinsics
 from calibration.pose import Pose
@@ -41,7 +40,7 @@ class CameraView:
 
     def moved(self, change: CameraParams) -> CameraView:
         """Return the view displaced along and turned about its own axes, with its intrinsics changed as well."""
-        own = Pose.from_rotation("camera", "camera", change.shift_m, Rotation.from_rotvec(change.tilt_rad))
+        own = Pose.from_rotvec("camera", "camera", change.shift_m, change.tilt_rad)
         camera = self.intrinsics.zoomed(change.focal_scale)
         k1, k2, k3, k4, k5 = (a + b for a, b in zip(camera.distortion, change.distortion_shift, strict=True))
         camera = replace(

@@ -85,3 +85,21 @@ def test_a_pose_holds_a_rotation_and_finite_numbers() -> None:
         Pose("a", "b", (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 2.0))
     with pytest.raises(ValueError, match="a_from_b must be finite"):
         Pose("a", "b", (0.0, math.nan, 0.0))
+
+
+def test_chains_and_rotation_vectors_are_as_scipy_has_them() -> None:
+    rng = np.random.default_rng(5)
+    for scale in (0.0, 1e-12, 0.3, 3.0, 7.0):
+        for _ in range(20):
+            one, two = rng.normal(size=3), rng.normal(size=3)
+            turn = tuple((scale * rng.normal(size=3)).tolist())
+            other = Rotation.from_rotvec(rng.normal(size=3) * 3)
+            made = Pose.from_rotvec("a", "b", tuple(one.tolist()), turn)
+            expected = Pose.from_rotation("a", "b", one, Rotation.from_rotvec(turn))
+            np.testing.assert_allclose(made.quat_xyzw, expected.quat_xyzw, atol=1e-12)
+            chained = made @ Pose.from_rotation("b", "c", two, other)
+            whole = expected.matrix() @ Pose.from_rotation("b", "c", two, other).matrix()
+            np.testing.assert_allclose(chained.matrix(), whole, atol=1e-12)
+            np.testing.assert_allclose(
+                chained.quat_xyzw, (expected.rotation * other).as_quat(canonical=True), atol=1e-12
+            )
