@@ -141,9 +141,11 @@ def test_a_worker_that_is_killed_is_noticed() -> None:
 
 
 SCRIPT = """
-import sys, numpy as np
+import signal, sys, numpy as np
 from envs.vector.env import ArmVectorEnv
 if __name__ == "__main__":
+    # A shell's background jobs ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     env = ArmVectorEnv(2, workers=2, task="Reach")
     env.reset(seed=0)
     print(*[p.pid for p in env._processes], flush=True)
@@ -167,7 +169,10 @@ def test_no_process_is_left_when_the_first_one_is_stopped(how: signal.Signals, t
         os.killpg(process.pid, how)  # As a terminal does.
     else:
         os.kill(process.pid, how)
-    process.communicate(timeout=30)
+    try:
+        process.communicate(timeout=30)
+    finally:
+        process.kill()
     until = time.monotonic() + 10
     while any(alive(pid) for pid in workers) and time.monotonic() < until:
         time.sleep(0.02)
