@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 
 from calibration.errors import InputError
-from calibration.records import read_record, write_bytes, write_record
+from calibration.records import read_record, write_record
 from calibration.rig import Rig
 from calibration.view import CameraView
 from policies.backbone import load_weights
 from policies.perception import ModelSpec, PerceptionModel
+from policies.weights import write_weights
 
 WEIGHTS, CARD = "weights.safetensors", "model_card.json"
 
@@ -42,8 +42,7 @@ class ModelCard:
 def save_checkpoint(folder: Path, model: PerceptionModel, card: ModelCard, provenance: dict[str, object]) -> None:
     """Write weights and card; the card comes last, so that a folder with a card is complete."""
     folder.mkdir(parents=True, exist_ok=True)
-    state = {k: v.detach().to("cpu", copy=True).contiguous() for k, v in model.state_dict().items()}
-    write_bytes(folder / WEIGHTS, save(state))
+    write_weights(folder / WEIGHTS, model)
     write_record(folder / CARD, card, provenance)
 
 

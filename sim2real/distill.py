@@ -86,7 +86,7 @@ def _open_eye(
     from policies.imitation.dagger import LearnSettings, draw_pictures, learn_estimate, place_errors
     from policies.imitation.demonstrations import Demonstrations
     from policies.imitation.eye import pixel_errors, train_eye
-    from policies.imitation.saved import read_weights, write_weights
+    from policies.weights import read_weights, write_weights
 
     path = run.path / "checkpoints" / "eye.safetensors"
     if path.is_file():
@@ -127,7 +127,7 @@ def _rounds(
     """Act and learn, round by round."""
     from policies.imitation.dagger import LearnSettings, gather, learn
     from policies.imitation.demonstrations import Demonstrations
-    from policies.imitation.saved import read_weights, write_weights
+    from policies.weights import read_weights, write_weights
 
     data, states = Demonstrations(run.path / "rounds"), run.path / "checkpoints"
     states.mkdir(exist_ok=True)

@@ -135,10 +135,6 @@ class PhysicsWorld:
                 self.robot, index, p.VELOCITY_CONTROL, targetVelocity=0.0, force=0.0, physicsClientId=self.client
             )
 
-    def joint_index(self) -> dict[str, int]:
-        """Return PyBullet's number of each moving joint."""
-        return dict(zip(self.joints, self._index, strict=True))
-
     def _links_of_fingers(self) -> list[int]:
         robot = self.rig.robot
         if robot is None or robot.gripper is None:

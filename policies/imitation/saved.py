@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save
-from torch import nn
-
-from calibration.errors import InputError
-from calibration.records import read_record, write_bytes, write_record
+from calibration.records import read_record, write_record
 from policies.imitation.student import Student, StudentPolicy, StudentSpec
 from policies.space_cards import BoxCard, box_of_card, check_spaces, observation_of_cards
+from policies.weights import read_weights, write_weights
 
 WEIGHTS, CARD = "weights.safetensors", "student_card.json"
 
@@ -59,21 +56,3 @@ def load_student(place: Path, env: Any = None) -> StudentPolicy:
     student = Student(card.spec)
     read_weights(place / WEIGHTS, student)
     return StudentPolicy(student)
-
-
-def write_weights(path: Path, student: nn.Module) -> None:
-    """Write the network's weights, at once."""
-    state = {k: v.detach().to("cpu", copy=True).contiguous() for k, v in student.state_dict().items()}
-    write_bytes(path, save(state))
-
-
-def read_weights(path: Path, student: nn.Module) -> None:
-    """Bring the network to written weights.
-
-    Raises:
-        InputError: the file cannot be read, or is of another network.
-    """
-    try:
-        student.load_state_dict(load_file(path))
-    except (RuntimeError, OSError, ValueError) as error:
-        raise InputError(f"cannot read the policy's weights {path}: {error}") from None

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from gymnasium import spaces
-from safetensors.torch import load_file, save
 
-from calibration.errors import InputError
-from calibration.records import read_record, write_bytes, write_record
+from calibration.records import read_record, write_record
 from policies.learning.extractor import BackboneExtractor
 from policies.learning.models import algorithm_class
 from policies.learning.privileged import TRUE_STATE, with_blind_actor, without_true_state
@@ -22,6 +20,7 @@ from policies.space_cards import (
     check_spaces,
     observation_of_cards,
 )
+from policies.weights import read_weights, write_weights
 
 WEIGHTS, CARD = "weights.safetensors", "policy_card.json"
 
@@ -56,8 +55,7 @@ class PolicyCard:
 def save_policy(folder: Path, model: Any, card: PolicyCard) -> None:
     """Write weights and card; the card comes last."""
     folder.mkdir(parents=True, exist_ok=True)
-    state = {k: v.detach().to("cpu", copy=True).contiguous() for k, v in model.policy.state_dict().items()}
-    write_bytes(folder / WEIGHTS, save(state))
+    write_weights(folder / WEIGHTS, model.policy)
     write_record(folder / CARD, card, {})
 
 
@@ -105,9 +103,6 @@ def load_learned(place: Path, env: Any = None) -> Any:
     if card.privileged:
         policy_class = with_blind_actor(policy_class)
     policy = policy_class(observation, action, lambda _: 0.0, **kwargs)
-    try:
-        policy.load_state_dict(load_file(place / WEIGHTS))
-    except (RuntimeError, OSError, ValueError) as error:
-        raise InputError(f"cannot read the policy's weights {place / WEIGHTS}: {error}") from None
+    read_weights(place / WEIGHTS, policy)
     policy.set_training_mode(False)
     return policy
