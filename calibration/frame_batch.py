@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.kinematics import kinematic_chain
+from calibration.kinematics import Link, kinematic_chain
 from calibration.rig import Rig
 from calibration.world import BodyParams, WorldParams
 
@@ -23,6 +23,10 @@ class FrameBatch:
         self._chain = kinematic_chain(rig)
         self._number = {"world": 0} | {link.child: k + 1 for k, link in enumerate(self._chain)}
         self._root = next((k for k, link in enumerate(self._chain) if rig.robot is not None and _is_root(link)), None)
+        self._parent_numbers = [self._number[link.parent] for link in self._chain]
+        self._offset = np.array([link.offset for link in self._chain]).reshape(-1, 4, 4)
+        self._joints: tuple[str, ...] = ()
+        self._turning, self._sliding = _Moved([], (), ()), _Moved([], (), ())
         self._bodies: tuple[str, ...] = ()
         self._parents: NDArray[np.int64] = np.zeros(0, np.int64)
 
@@ -62,20 +66,35 @@ class FrameBatch:
         return name == "robot" and self._rig.robot is not None
 
     def _move_chain(self, frames: Matrices, worlds: Sequence[WorldParams], own: Matrices) -> None:
-        names = [j.name for j in worlds[0].joints]
+        names = tuple(j.name for j in worlds[0].joints)
+        if names != self._joints:
+            self._joints = names
+            moved = [k for k, link in enumerate(self._chain) if link.joint in names]
+            self._turning = _Moved([k for k in moved if not self._chain[k].prismatic], self._chain, names)
+            self._sliding = _Moved([k for k in moved if self._chain[k].prismatic], self._chain, names)
         positions = np.array([[j.position for j in w.joints] for w in worlds]).reshape(len(worlds), -1)
+        step = np.empty((len(worlds), *self._offset.shape))
+        step[:] = self._offset
         robot = next((k for k, b in enumerate(worlds[0].bodies) if self._is_robot(b.name)), None)
-        for k, link in enumerate(self._chain):
-            to = frames[:, self._number[link.parent]] @ link.offset
-            if k == self._root and robot is not None:
-                to = to @ own[:, robot]
-            if link.joint is not None and link.joint in names:
-                at = positions[:, names.index(link.joint)]
-                if link.prismatic:
-                    to[:, :3, 3] += (to[:, :3, :3] @ link.axis) * at[:, None]
-                else:
-                    to[:, :3, :3] = to[:, :3, :3] @ turns(link.axis, at)
-            frames[:, k + 1] = to
+        if self._root is not None and robot is not None:
+            step[:, self._root] = self._offset[self._root] @ own[:, robot]
+        if len(turning := self._turning.links):
+            turned = turns(self._turning.axes, positions[:, self._turning.joints])
+            step[:, turning, :3, :3] = self._offset[turning, :3, :3] @ turned
+        if len(sliding := self._sliding.links):
+            way = (self._offset[sliding, :3, :3] @ self._sliding.axes[..., None])[..., 0]
+            step[:, sliding, :3, 3:] += (way * positions[:, self._sliding.joints, None])[..., None]
+        for k, parent in enumerate(self._parent_numbers):
+            np.matmul(frames[:, parent], step[:, k], out=frames[:, k + 1])
+
+
+class _Moved:
+    """Links of one kind of joint: their numbers, axes, and columns in the positions of the joints."""
+
+    def __init__(self, links: list[int], chain: Sequence[Link], names: tuple[str, ...]) -> None:
+        self.links = np.array(links, np.int64)
+        self.axes = np.array([chain[k].axis for k in links]).reshape(-1, 3)
+        self.joints = np.array([names.index(str(chain[k].joint)) for k in links], np.int64)
 
 
 def _is_root(link: object) -> bool:
@@ -85,7 +104,8 @@ def _is_root(link: object) -> bool:
 def pose_matrices(position_m: NDArray[np.float64], rpy_rad: NDArray[np.float64]) -> Matrices:
     """Return matrices (..., 4, 4) of positions (..., 3) and fixed-axis roll, pitch, yaw (..., 3)."""
     out = np.zeros((*position_m.shape[:-1], 4, 4))
-    (cr, cp, cy), (sr, sp, sy) = np.moveaxis(np.cos(rpy_rad), -1, 0), np.moveaxis(np.sin(rpy_rad), -1, 0)
+    cosine, sine = np.cos(rpy_rad), np.sin(rpy_rad)
+    cr, cp, cy, sr, sp, sy = (part[..., k] for part in (cosine, sine) for k in range(3))
     out[..., 0, 0], out[..., 0, 1], out[..., 0, 2] = cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr
     out[..., 1, 0], out[..., 1, 1], out[..., 1, 2] = sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr
     out[..., 2, 0], out[..., 2, 1], out[..., 2, 2] = -sp, cp * sr, cp * cr
@@ -94,9 +114,10 @@ def pose_matrices(position_m: NDArray[np.float64], rpy_rad: NDArray[np.float64])
     return out
 
 
-def turns(axis: NDArray[np.float64], angle: NDArray[np.float64]) -> Matrices:
-    """Return rotations (N, 3, 3) about one unit axis by angles (N,) (Rodrigues' formula)."""
-    x, y, z = axis
-    k = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    sine, cosine = np.sin(angle)[:, None, None], np.cos(angle)[:, None, None]
+def turns(axes: NDArray[np.float64], angle: NDArray[np.float64]) -> Matrices:
+    """Return rotations (N, A, 3, 3) about unit axes (A, 3) by angles (N, A) (Rodrigues' formula)."""
+    k = np.zeros((len(axes), 3, 3))
+    k[:, 2, 1], k[:, 0, 2], k[:, 1, 0] = axes.T
+    k -= k.transpose(0, 2, 1)
+    sine, cosine = np.sin(angle)[..., None, None], np.cos(angle)[..., None, None]
     return np.asarray(np.eye(3) + sine * k + (1.0 - cosine) * (k @ k))

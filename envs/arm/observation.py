@@ -42,6 +42,8 @@ class Observer:
             # Of each joint's way, metres of width.
             self._share = gripper.open_width_m() / (len(names) * way)
         self.objects = objects
+        # Observation, goal and reward of one step all ask for the tool.
+        self._known: tuple[Readings, Float, Float] | None = None
 
     @property
     def robot_size(self) -> int:
@@ -55,9 +57,10 @@ class Observer:
 
     def tool(self, readings: Readings) -> tuple[Float, Float]:
         """Return position (3,) and velocity (3,) of the tool in the world."""
-        positions = readings.joint_positions[self._arm]
-        position, _ = self.kinematics.pose(positions)
-        return position, self.kinematics.jacobian(positions)[:3] @ readings.joint_velocities[self._arm]
+        if self._known is None or self._known[0] is not readings:
+            position, _, jacobian = self.kinematics.pose_and_jacobian(readings.joint_positions[self._arm])
+            self._known = readings, position, jacobian[:3] @ readings.joint_velocities[self._arm]
+        return self._known[1], self._known[2]
 
     def tool_pose(self, readings: Readings) -> tuple[Float, Float]:
         """Return position (3,) and rotation (3, 3) of the tool in the world."""

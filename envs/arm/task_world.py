@@ -247,7 +247,7 @@ class TaskWorld:
 
     def tool_position(self) -> Float:
         """Return where the tool is in the world, (3,) metres."""
-        return self.observer.tool(self.readings)[0]
+        return self.observer.tool(self.readings)[0].copy()
 
     def object_position(self, name: str) -> Float:
         """Return where an object is in the world, (3,) metres."""

@@ -70,15 +70,18 @@ class ToolKinematics:
 
     def pose(self, positions: Float) -> tuple[Float, Float]:
         """Return the tool's position (3,) and rotation (3, 3) in the world for joint positions (J,)."""
-        rotation, position, jacobian = np.empty((3, 3)), np.empty(3), np.empty((6, len(self.joints)))
-        tool_pose(self._offset, self._kind, self._axis, self._point, positions, rotation, position, jacobian)
+        position, rotation, _ = self.pose_and_jacobian(positions)
         return position, rotation
 
     def jacobian(self, positions: Float) -> Float:
         """Return (6, J): the tool's velocity and angular velocity in the world for a unit of each joint's speed."""
+        return self.pose_and_jacobian(positions)[2]
+
+    def pose_and_jacobian(self, positions: Float) -> tuple[Float, Float, Float]:
+        """Return the tool's position (3,), its rotation (3, 3) and the Jacobian (6, J), at the cost of one."""
         rotation, position, jacobian = np.empty((3, 3)), np.empty(3), np.empty((6, len(self.joints)))
         tool_pose(self._offset, self._kind, self._axis, self._point, positions, rotation, position, jacobian)
-        return jacobian
+        return position, rotation, jacobian
 
     def reach(self, start: Float, position: Float, rotation: Float, rest: Float, iterations: int = 3) -> Float:
         """Return joint positions (J,) that bring the tool near a pose.

@@ -18,9 +18,17 @@ from envs.textures import sky_colours, texture_picture
 def camera_arrays(views: Sequence[CameraView]) -> dict[str, Any]:
     """Return `focal_px` and `camera_from_world` of N pinhole views."""
     focal = [(i.fx_px, i.fy_px, i.cx_px, i.cy_px) for i in (v.intrinsics for v in views)]
-    matrices = np.array([v.world_from_camera.matrix() for v in views]).reshape(-1, 4, 4)
-    turn = matrices[:, :3, :3].transpose(0, 2, 1)
-    shift = -turn @ matrices[:, :3, 3:]
+    poses = [v.world_from_camera for v in views]
+    x, y, z, w = np.array([p.quat_xyzw for p in poses]).reshape(-1, 4).T
+    # The transposed rotation, row by row.
+    turn = np.array(
+        [
+            [1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y + z * w), 2.0 * (x * z - y * w)],
+            [2.0 * (x * y - z * w), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z + x * w)],
+            [2.0 * (x * z + y * w), 2.0 * (y * z - x * w), 1.0 - 2.0 * (x * x + y * y)],
+        ]
+    ).transpose(2, 0, 1)
+    shift = -turn @ np.array([p.position_m for p in poses]).reshape(-1, 3, 1)
     return {
         "focal_px": np.array(focal, np.float32).reshape(-1, 4),
         "camera_from_world": np.concatenate([turn, shift], axis=2).astype(np.float32),

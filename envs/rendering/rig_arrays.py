@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.camera import CameraIntrinsics
 from calibration.frame_batch import FrameBatch
 from calibration.kinematics import urdf_path
 from calibration.rig import Rig
@@ -21,6 +24,10 @@ from envs.rendering.scene_arrays import SceneArrays, pack_geometry
 from envs.rendering.texture_pool import TexturePool
 from envs.scene_shapes import body_shape
 
+# Of a body, what is not where it is.
+_LOOKS = attrgetter(
+    "name", "size_scale", "shape_scale", "rgb", "texture", "present", "specular", "roughness", "metallic", "matte"
+)
 _UNIT: dict[str, MeshLevels] = {"box": box((1.0, 1.0, 1.0)), "sphere": sphere(1.0), "cylinder": cylinder(1.0, 1.0)}
 
 
@@ -42,6 +49,9 @@ class RigArrays:
         self._local = np.array([v.link_from_visual for v in self._visuals]).reshape(-1, 4, 4)
         self.frames = FrameBatch(rig)
         self._bodies: tuple[str, ...] | None = None
+        # What was drawn last, and how it looked: in the steps of an episode only the poses change.
+        self._drawn: tuple[tuple[WorldParams, ...], tuple[int, int]] = ((), (0, 0))
+        self._looks = _Looks(np.zeros((0, 0, 3)), {})
 
     def arrays(self, worlds: Sequence[WorldParams], views: Sequence[CameraView]) -> SceneArrays:
         """Return the worlds, one for each view.
@@ -52,6 +62,28 @@ class RigArrays:
         """
         if worlds and self._bodies != tuple(b.name for b in worlds[0].bodies):
             self._table(worlds[0])
+        camera = views[0].intrinsics if views else self.rig.input_camera()
+        drawn, size = self._drawn[0], (camera.width_px, camera.height_px)
+        if self._drawn[1] != size or len(drawn) != len(worlds) or not all(map(_alike, worlds, drawn)):
+            self._looks = self._look(worlds, camera)
+        self._drawn = tuple(worlds), size
+        own, scale = self._own, self._looks.scale[:, :, None, :]
+        poses = self.frames.of(worlds)[:, self._instance_frame]
+        poses[:, :own, :3, :3] *= scale[:, :own]
+        if len(self._visuals):
+            poses[:, own:, :3, :3] *= scale[:, own:]
+            poses[:, own:] = poses[:, own:] @ self._local
+        return SceneArrays(
+            geometry=self._geometry,
+            textures=self._pool.arrays(),
+            camera=camera,
+            world_from_instance=poses[:, :, :3].astype(np.float32),
+            **camera_arrays(views),
+            **self._looks.arrays,
+        )
+
+    def _look(self, worlds: Sequence[WorldParams], camera: CameraIntrinsics) -> _Looks:
+        """Return all that does not change when bodies, joints and cameras only move."""
         bodies = [world.bodies for world in worlds]
         own, whole = self._own, self._instance_body
 
@@ -60,13 +92,8 @@ class RigArrays:
             return np.array(values, dtype).reshape(len(worlds), -1, *shape)
 
         size = per_body("size_scale", np.float64)[..., None] * per_body("shape_scale", np.float64, 3)
-        frames = self.frames.of(worlds)
-        poses = frames[:, self._instance_frame]
-        scaled = poses.copy()
-        scaled[:, :own, :3, :3] *= (size[:, whole[:own]] * self._size)[:, :, None, :]
-        if len(self._visuals):
-            scaled[:, own:, :3, :3] *= size[:, whole[own:], None, :]
-            scaled[:, own:] = scaled[:, own:] @ self._local
+        scale = size[:, whole]
+        scale[:, :own] *= self._size
         textures = [b.texture for row in bodies for b in row]
         numbers = np.array(self._pool.numbers(textures), np.int32).reshape(len(worlds), -1)
         material = np.stack(
@@ -78,23 +105,18 @@ class RigArrays:
             ],
             axis=-1,
         )
-        camera = views[0].intrinsics if views else self.rig.input_camera()
         count = len(worlds)
-        return SceneArrays(
-            geometry=self._geometry,
-            textures=self._pool.arrays(),
-            camera=camera,
+        arrays = dict(
             shape=np.broadcast_to(self._shape, (count, len(self._shape))),
             present=per_body("present", np.bool_)[:, whole],
-            world_from_instance=scaled[:, :, :3].astype(np.float32),
             segment=np.broadcast_to(whole.astype(np.int16), (count, len(whole))),
             rgb=per_body("rgb", np.float32, 3)[:, whole],
             texture=numbers[:, whole],
             material=material[:, whole].astype(np.float32),
-            **camera_arrays(views),
             **light_arrays([w.light for w in worlds], [w.lamps for w in worlds]),
             **background_arrays([w.background for w in worlds], camera),
         )
+        return _Looks(scale, arrays)
 
     def _table(self, world: WorldParams) -> None:
         """Fix which instance belongs to which body and frame."""
@@ -121,6 +143,25 @@ class RigArrays:
         self._size = np.array(size, np.float64).reshape(-1, 3)
         self._instance_body = np.array(instance_body, np.int64)
         self._instance_frame = np.array(frame, np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class _Looks:
+    """Of N worlds with I instances: their sizes (N, I, 3), and those of the scene's arrays that tell no pose."""
+
+    scale: NDArray[np.float64]
+    arrays: dict[str, Any]
+
+
+def _alike(world: WorldParams, other: WorldParams) -> bool:
+    """Return whether two worlds differ at most in where things are, as far as the same objects show it."""
+    return (
+        world.light is other.light
+        and world.lamps is other.lamps
+        and world.background is other.background
+        and len(world.bodies) == len(other.bodies)
+        and all(a is b or _LOOKS(a) == _LOOKS(b) for a, b in zip(world.bodies, other.bodies, strict=True))
+    )
 
 
 def _exponent(roughness: NDArray[np.float64]) -> NDArray[np.float32]:
