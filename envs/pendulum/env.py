@@ -72,6 +72,16 @@ class PendulumEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         self.observation_space = spaces.Box(-bound, bound, dtype=np.float32)
         self.action_space = spaces.Box(-1.0, 1.0, (len(self._driven),), np.float32)
 
+    def set_strength(self, strength: float) -> None:
+        """Let the rigs of the next episodes vary this strongly, 0 to 1.
+
+        Raises:
+            InputError: there is nothing that varies.
+        """
+        if not hasattr(self._rigs, "strength"):
+            raise InputError("strength is of pendulums that are drawn from a spread, and this environment has none")
+        self._rigs.strength = strength  # type: ignore[union-attr]
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:

@@ -153,7 +153,13 @@ def test_a_spread_multiplies_each_value_by_its_own_factor() -> None:
     env = make_environment("SimplePendulum-v0", randomization="spread:0.5")
     masses = {env.reset(seed=k)[1]["rig"].links[0].mass_kg for k in range(3)}
     assert len(masses) == 3
+    # A schedule can let the spread grow.
+    env.get_wrapper_attr("set_strength")(0.0)
+    rig = env.reset(seed=0)[1]["rig"]
+    assert rig.links[0].mass_kg == pytest.approx(load_pendulum("simple_pendulum").links[0].mass_kg)
     env.close()
+    with pytest.raises(InputError, match="strength is of pendulums that are drawn from a spread"):
+        PendulumEnv().set_strength(0.5)
     with pytest.raises(InputError, match="randomization of a pendulum must be spread:NUMBER"):
         make_environment("SimplePendulum-v0", randomization="wide")
 
