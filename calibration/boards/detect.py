@@ -1,0 +1,161 @@
+"""Find a board in photographs; what cannot be used is kept with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.boards.board import CODED, Board, dictionary_names
+from calibration.boards.circles import find_circles
+from calibration.errors import InputError
+
+Float = NDArray[np.float64]
+Picture = NDArray[np.uint8]
+
+# Of a board whose points have names, this many must be seen; four give a pose, but nothing to check it by.
+FEWEST_POINTS = 6
+# Points of which all lie on one line give no pose: the second moment across the line, over that along it.
+_FLATTEST = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class BoardView:
+    """A board in one photograph.
+
+    Attributes:
+        name: file of the photograph.
+        size_px: width and height.
+        ids: (N,), rows of `Board.points`.
+        points_m: (N, 3), in the frame of the board.
+        pixels: (N, 2); pixel (0, 0) is the centre of the top-left one.
+    """
+
+    name: str
+    size_px: tuple[int, int]
+    ids: NDArray[np.int64]
+    points_m: Float
+    pixels: Float
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """What was found in some photographs.
+
+    Attributes:
+        board: that was looked for.
+        views: where it was found.
+        rejected: (name, reason) of the other photographs.
+    """
+
+    board: Board
+    views: tuple[BoardView, ...]
+    rejected: tuple[tuple[str, str], ...]
+
+
+def detect(board: Board, pictures: Sequence[tuple[str, Picture]]) -> Detection:
+    """Return where the board is in photographs, each (name, uint8 (H, W, 3) RGB).
+
+    Raises:
+        InputError: there are none, their sizes differ, or the board is in none of them; it names another board
+            that is.
+    """
+    if not pictures:
+        raise InputError("photographs of a board are needed, got none")
+    sizes = [(p.shape[1], p.shape[0]) for _, p in pictures]
+    for (name, _), size in zip(pictures, sizes, strict=True):
+        if size != sizes[0]:
+            raise InputError(
+                f"photographs of one camera must have one size, got {sizes[0][0]} x {sizes[0][1]} in {pictures[0][0]} "
+                f"and {size[0]} x {size[1]} in {name}; calibrate them apart"
+            )
+    points = board.points()
+    views, rejected = [], []
+    for (name, picture), size in zip(pictures, sizes, strict=True):
+        found = find(board, cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
+        if isinstance(found, str):
+            rejected.append((name, found))
+            continue
+        ids, pixels = found
+        views.append(BoardView(name, size, ids, points[ids], pixels))
+    if not views:
+        other = _other_board(board, [cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for _, p in pictures[:5]])
+        seen = f"; they show {other}: correct the board's file" if other else "; is it sharp, whole and evenly lit?"
+        raise InputError(f"board ({board}) must be in the photographs, got {len(pictures)} without it{seen}")
+    return Detection(board, tuple(views), tuple(rejected))
+
+
+def find(board: Board, grey: Picture) -> tuple[NDArray[np.int64], Float] | str:
+    """Return ids (N,) and pixels (N, 2) of the board's points in a grey picture; or why there are none, in words."""
+    if board.kind in CODED:
+        ids, pixels = _coded(board, grey)
+        if len(ids) == 0:
+            return "no board found"
+        if len(ids) < FEWEST_POINTS:
+            return f"{len(ids)} of {len(board.points())} points found, {FEWEST_POINTS} are needed"
+        if _is_line(board.points()[ids][:, :2]):
+            return f"the {len(ids)} points found lie on one line"
+        return ids, pixels
+    if board.kind == "chessboard":
+        flags = cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_EXHAUSTIVE | cv2.CALIB_CB_NORMALIZE_IMAGE
+        found, corners = cv2.findChessboardCornersSB(grey, (board.columns, board.rows), flags)
+        pixels = np.asarray(corners, np.float64).reshape(-1, 2) if found else None
+    else:
+        pixels = find_circles(grey, board)
+    if pixels is None:
+        return "no board found, or not all of it in the picture"
+    return np.arange(len(pixels)), pixels
+
+
+def _coded(board: Board, grey: Picture) -> tuple[NDArray[np.int64], Float]:
+    if board.kind == "charuco":
+        corners, ids, _, _ = cv2.aruco.CharucoDetector(board.charuco()).detectBoard(grey)
+        if ids is None:
+            return np.zeros(0, np.int64), np.zeros((0, 2))
+        return np.asarray(ids, np.int64).ravel(), np.asarray(corners, np.float64).reshape(-1, 2)
+    settings = cv2.aruco.DetectorParameters()
+    settings.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
+    grid = board.tag_grid()
+    found, tags, _ = cv2.aruco.ArucoDetector(grid.getDictionary(), settings).detectMarkers(grey)
+    if tags is None:
+        return np.zeros(0, np.int64), np.zeros((0, 2))
+    known = {int(tag): k for k, tag in enumerate(np.asarray(grid.getIds()).ravel())}
+    ids, pixels = [], []
+    for tag, quad in zip(np.asarray(tags).ravel().tolist(), found, strict=True):
+        if tag in known:
+            ids.extend(4 * known[tag] + k for k in range(4))
+            pixels.append(np.asarray(quad, np.float64).reshape(4, 2))
+    return np.array(ids, np.int64), np.concatenate(pixels) if pixels else np.zeros((0, 2))
+
+
+def _is_line(points: Float) -> bool:
+    spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+    return bool(spread[-1] < _FLATTEST**0.5 * spread[0])
+
+
+def _other_board(board: Board, greys: Sequence[Picture]) -> str | None:
+    """Return a name for the board that is in one of the pictures in place of the declared one."""
+    for other in _alternatives(board):
+        for grey in greys:
+            if not isinstance(find(other, grey), str):
+                return str(other) if other.kind not in CODED else f"markers of {other.dictionary}"
+    return None
+
+
+def _alternatives(board: Board) -> list[Board]:
+    if board.kind in CODED:
+        others = [replace(board, dictionary=name) for name in dictionary_names() if name != board.dictionary]
+        return [*others, Board("chessboard", max(board.columns - 1, 3), max(board.rows - 1, 3), board.spacing_m)]
+    sizes = [
+        (c, r)
+        for c, r in product(range(board.columns - 3, board.columns + 4), range(board.rows - 3, board.rows + 4))
+        if c >= 3 and r >= 3 and (c, r) != (board.columns, board.rows)
+    ]
+    sizes.sort(key=lambda s: -s[0] * s[1])
+    if (turned := (board.rows, board.columns)) in sizes:
+        sizes.insert(0, turned)
+    return [replace(board, columns=c, rows=r) for c, r in sizes]
