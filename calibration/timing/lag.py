@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, t
+from scipy.stats import chi2, t
 
 from calibration.timing.autocorrelation import common_count, correlation_time
 
@@ -18,6 +18,8 @@ _BLOCKS = (5, 30)
 _TIMES_PER_BLOCK = 4.0
 # The chance that unrelated signals are taken for related ones, and that a rival lag is ruled out wrongly.
 _FALSE_ALARM = 1e-3
+# Two lags that leave the same share of the observations, but for this, are alike whatever the noise.
+_SAME_MISFIT = 0.02
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class LagFit:
         is_long_enough: whether there are enough blocks for the interval to hold.
         correlation: of the two signals at the best lag, 0 to 1.
         needed_correlation: what unrelated signals reach once in a thousand times at any lag that was tried.
+        is_related: whether the correlation, or that of the changes from sample to sample, is more than that.
         rival_s: another lag that the signals cannot rule out, such as a period away; None if there is none.
         at_end: whether the best lag lies at the end of the search, so that it is none.
     """
@@ -43,6 +46,7 @@ class LagFit:
     is_long_enough: bool
     correlation: float
     needed_correlation: float
+    is_related: bool
     rival_s: float | None
     at_end: bool
 
@@ -92,7 +96,8 @@ def fit_lag(
         is_long_enough=len(wanted) / (_TIMES_PER_BLOCK * memory) >= _BLOCKS[0],
         correlation=correlation,
         needed_correlation=_needed(coarse[best], wanted, len(lags) * step_s, step_s),
-        rival_s=_rival(_Sums.of(coarse, wanted, blocks), misfit, lags, best),
+        is_related=_is_related(coarse[best], wanted, len(lags) * step_s, step_s),
+        rival_s=_rival(misfit / wanted.shape[1], lags, best, len(wanted) / memory),
         at_end=best in (0, len(lags) - 1),
     )
 
@@ -172,28 +177,38 @@ def _lowest(misfit: Array, lags: Array) -> Array:
 
 
 def _needed(predicted: Array, wanted: Array, range_s: float, step_s: float) -> float:
-    """Return the correlation that unrelated signals of this kind reach once in a thousand searches."""
-    counts = [common_count(p, w) for p, w in zip(predicted.T, wanted.T, strict=True)]
-    memory = correlation_time(wanted[:, 0])
-    tried = max(range_s / (memory * step_s), 1.0) * wanted.shape[1]
-    return float(min(norm.isf(_FALSE_ALARM / (2 * tried)) / np.sqrt(sum(counts)), 1.0))
+    """Return the correlation that unrelated signals (N, D) like these reach once in a thousand searches."""
+    count = sum(common_count(p, w) for p, w in zip(predicted.T, wanted.T, strict=True))
+    tried = max(range_s / (correlation_time(wanted[:, 0]) * step_s), 1.0) * wanted.shape[1]
+    freedom = max(count - 2.0, 1.0)
+    limit = float(t.isf(_FALSE_ALARM / (4 * tried), freedom))
+    return limit / float(np.sqrt(freedom + limit**2))
 
 
-def _rival(sums: _Sums, misfit: Array, lags: Array, best: int) -> float | None:
-    """Return the lag of another valley that blocks of samples do not rule out by Student's test."""
+def _is_related(predicted: Array, wanted: Array, range_s: float, step_s: float) -> bool:
+    """Return whether the signals have to do with each other: as they are, or in how they change.
+
+    Slow signals hold few independent samples, but their changes may hold many.
+    """
+    for one, other in ((predicted, wanted), (np.diff(predicted, axis=0), np.diff(wanted, axis=0))):
+        scale = np.linalg.norm(one, axis=0) * np.linalg.norm(other, axis=0)
+        correlation = np.sum(one * other, axis=0) / np.maximum(scale, 1e-300)
+        together = float(np.sqrt(np.mean(np.maximum(correlation, 0.0) ** 2)))
+        if together >= _needed(one, other, range_s, step_s):
+            return True
+    return False
+
+
+def _rival(misfit: Array, lags: Array, best: int, count: float) -> float | None:
+    """Return the lag of another valley of the misfit (G) that so many independent samples do not rule out.
+
+    It is ruled out by the likelihood ratio of normal residuals, and if it explains two per cent less.
+    """
     inner = (misfit[1:-1] < misfit[:-2]) & (misfit[1:-1] <= misfit[2:])
     valleys = [i + 1 for i in np.flatnonzero(inner) if i + 1 != best]
     # The ends count as well: beyond them may lie a deeper valley.
-    valleys += [i for i in (0, len(lags) - 1) if i != best and abs(i - best) > 2]
-    blocks = sums.square.shape[1]
-    square, product, _ = sums.total()
-    gain = np.maximum(product, 0.0) / np.maximum(square, 1e-300)
-    left = np.sum(sums.wanted - 2 * gain[:, None] * sums.product + gain[:, None] ** 2 * sums.square, axis=-1)
-    limit = float(t.isf(_FALSE_ALARM, blocks - 1))
-    rivals = []
-    for valley in valleys:
-        worse = left[valley] - left[best]
-        error = float(worse.std(ddof=1) * np.sqrt(blocks))
-        if float(worse.sum()) <= limit * error or misfit[valley] <= 1.02 * misfit[best]:
-            rivals.append(valley)
+    valleys += [i for i in (0, len(lags) - 1) if abs(i - best) > 2]
+    limit = float(chi2.isf(_FALSE_ALARM, 1))
+    least = max(float(misfit[best]), 1e-300)
+    rivals = [i for i in valleys if misfit[i] <= least + _SAME_MISFIT or count * np.log(misfit[i] / least) <= limit]
     return float(lags[min(rivals, key=lambda i: float(misfit[i]))]) if rivals else None

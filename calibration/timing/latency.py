@@ -122,7 +122,7 @@ def _search(
     period = float(np.median(np.diff(stamps)))
     fit = fit_lag(predict, observed, nuisance, longest_s, min(period / 3, longest_s / 20))
     problem = None
-    if fit.correlation < fit.needed_correlation:
+    if not fit.is_related:
         problem = (
             f"not enough common motion: the highest correlation is {fit.correlation:.2f}, and signals that have nothing "
             f"to do with each other reach {fit.needed_correlation:.2f}"
