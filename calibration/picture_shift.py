@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -51,7 +52,8 @@ def picture_shift(
         still: (H, W), 0 where the scene does not stand still; corners there are not used.
     """
     first, second = _even(reference), _even(picture)
-    corners = cv2.goodFeaturesToTrack(first, _CORNERS, 0.005, 5, mask=still)
+    # None where there are none, which its stub does not say.
+    corners: Any = cv2.goodFeaturesToTrack(first, _CORNERS, 0.005, 5, mask=still)
     if corners is None or len(corners) < _FEWEST:
         return None
     window = {"winSize": (15, 15), "maxLevel": 4, "criteria": (3, 40, 0.005)}

@@ -197,7 +197,8 @@ def _timing(
     timing = stamp_timing(stamps_s, source, pictures=frames)
     findings = [replace(f, what=f"timing: {f.what}") for f in timing.findings]
     period, jitter = timing.estimates["frames.period_s"], timing.estimates["jitter_s"]
-    measured, limits = {"period_s": period.value}, {}
+    measured = {"period_s": period.value}
+    limits: dict[str, float] = {}
     if record.period_s is None or record.jitter_s is None:
         return findings, measured, limits
     before, unsure = record.period_s, np.hypot(record.period_s.high - record.period_s.value, period.high - period.value)

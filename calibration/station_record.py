@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -123,8 +124,8 @@ def station_record(
     spread = 1.4826 * np.median(np.abs(even - background), axis=0).max(axis=-1)
     often = np.quantile(np.abs(even - background).max(axis=-1), 0.9, axis=0)
     still = (often < 4.0 * max(float(np.median(spread)), 1.0)).astype(np.uint8) * 255
-    still = cv2.erode(still, np.ones((3, 3), np.uint8))
-    reference = np.rint(background).astype(np.uint8)
+    still = np.asarray(cv2.erode(still, np.ones((3, 3), np.uint8)), np.uint8)
+    reference = np.clip(np.rint(background), 0, 255).astype(np.uint8)
     looks = [frame_look(reference, still, f) for f in frames]
     shifts = [look.shift.mean_px for look in looks if look.shift is not None]
     if len(shifts) < _FEWEST:
@@ -182,8 +183,11 @@ def gains(
     if still is not None:
         usable &= still
     if usable.sum() < 100:
-        return tuple(float(v) for v in (second.mean(axis=(0, 1)) + 1) / (first.mean(axis=(0, 1)) + 1))  # type: ignore[return-value]
-    red, green, blue = (float(v) for v in np.median(second[usable] / first[usable], axis=0))
+        # A black or white frame: the means at least tell which.
+        factors = (second.mean(axis=(0, 1)) + 1) / (first.mean(axis=(0, 1)) + 1)
+    else:
+        factors = np.median(second[usable] / first[usable], axis=0)
+    red, green, blue = (float(v) for v in factors)
     return red, green, blue
 
 
@@ -192,14 +196,11 @@ def frame_look(background: Picture, still: Picture, frame: Picture) -> FrameLook
     scale = background.shape[1] / frame.shape[1]
     small = cv2.resize(frame, (background.shape[1], background.shape[0]), interpolation=cv2.INTER_AREA)
     red, green, blue = gains(background, small, still > 0)
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    shift = picture_shift(
-        cv2.cvtColor(background, cv2.COLOR_RGB2GRAY), np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)), still
-    )
+    shift = picture_shift(_grey(background), _grey(small), still)
     if shift is not None:
         s = shift
         shift = Shift(s.right_px / scale, s.down_px / scale, s.roll_rad, s.zoom, s.share, s.mean_px / scale)
-    values = grey.astype(np.float32)
+    values = _grey(frame).astype(np.float32)
     fine = cv2.Laplacian(cv2.GaussianBlur(values, (0, 0), 1.0), cv2.CV_32F)
     return FrameLook(
         float(np.log(green)),
@@ -222,7 +223,11 @@ def noise_level(grey: NDArray[np.float32]) -> float:
     return float(response[response <= np.quantile(response, 0.75)].mean()) / 0.515
 
 
-def _encoded(picture: NDArray[np.generic]) -> str:
+def _grey(picture: NDArray[Any]) -> Picture:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _encoded(picture: NDArray[Any]) -> str:
     return base64.b64encode(cv2.imencode(".png", picture)[1].tobytes()).decode("ascii")
 
 

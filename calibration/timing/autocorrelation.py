@@ -14,7 +14,7 @@ def autocorrelation(series: Array) -> Array:
     size = 1 << (2 * len(series) - 1).bit_length()
     covariance = np.fft.irfft(np.abs(np.fft.rfft(centred, size)) ** 2, size)[: len(series)]
     if covariance[0] <= 0:
-        return np.eye(1, len(series))[0]
+        return np.asarray(np.eye(1, len(series))[0])
     return np.asarray(covariance / covariance[0])
 
 

@@ -205,7 +205,7 @@ def _rival(misfit: Array, lags: Array, best: int, count: float) -> float | None:
     It is ruled out by the likelihood ratio of normal residuals, and if it explains two per cent less.
     """
     inner = (misfit[1:-1] < misfit[:-2]) & (misfit[1:-1] <= misfit[2:])
-    valleys = [i + 1 for i in np.flatnonzero(inner) if i + 1 != best]
+    valleys = [int(i) + 1 for i in np.flatnonzero(inner) if i + 1 != best]
     # The ends count as well: beyond them may lie a deeper valley.
     valleys += [i for i in (0, len(lags) - 1) if abs(i - best) > 2]
     limit = float(chi2.isf(_FALSE_ALARM, 1))

@@ -73,8 +73,9 @@ def position_delay(
 ) -> CalibrationRecord:
     """Return how long positions lag behind others of the same columns, such as measured joints behind commanded ones.
 
-    Least squares on positions interpolated at the stamps of the sparser log, with a scale and an offset for each column.
-    Where a drive follows slowly, its time constant is part of the delay.
+    Least squares on positions interpolated at the stamps of the sparser log, with a scale and an offset for each
+    column. Where a drive follows slowly, its time constant is part of the delay, and so is whatever else changes the
+    shape of the curve: a motor's friction makes a delay between torques mean nothing.
 
     Args:
         reference_stamps_s: (N,), seconds.
@@ -124,8 +125,8 @@ def _search(
     problem = None
     if not fit.is_related:
         problem = (
-            f"not enough common motion: the highest correlation is {fit.correlation:.2f}, and signals that have nothing "
-            f"to do with each other reach {fit.needed_correlation:.2f}"
+            f"not enough common motion: the highest correlation is {fit.correlation:.2f}, and signals that have "
+            f"nothing to do with each other reach {fit.needed_correlation:.2f}"
         )
     elif fit.at_end:
         problem = f"no delay within {longest_s:g} s: the correlation still grows at {fit.lag_s * 1e3:.0f} ms"

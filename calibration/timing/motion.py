@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -71,7 +72,8 @@ def picture_motion(stamps_s: ArrayLike, pictures: Sequence[NDArray[np.uint8]], n
         raise InputError(f"{name}: pictures must have one size, got {sorted({p.shape for p in pictures})}")
     keep = np.concatenate([[True], np.diff(stamps) > 0])
     small = [_small(p) for p, kept in zip(pictures, keep, strict=True) if kept]
-    amount = [float(np.mean(np.abs(d - np.median(d)))) for d in (b - a for a, b in zip(small, small[1:], strict=False))]
+    changes = (after - before for before, after in itertools.pairwise(small))
+    amount = [float(np.mean(np.abs(change - np.median(change)))) for change in changes]
     return Motion(name, stamps[keep], np.array(amount))
 
 

@@ -83,7 +83,7 @@ def repeated(stamps: Array, pictures: Sequence[NDArray[np.uint8]] | None = None)
     """
     same = np.concatenate([[False], np.diff(stamps) == 0])
     if pictures is not None:
-        digests = [hashlib.blake2b(np.ascontiguousarray(p), digest_size=16).digest() for p in pictures]
+        digests = [hashlib.blake2b(p.tobytes(), digest_size=16).digest() for p in pictures]
         same[1:] |= np.array([a == b for a, b in zip(digests[1:], digests[:-1], strict=True)], dtype=bool)
     return same
 
