@@ -21,6 +21,8 @@ Picture = NDArray[np.uint8]
 
 _REFERENCE_PX = 320
 _FEWEST = 5
+# A frame of the record that is displaced by more saw the station from elsewhere.
+_STILL_PX = 1.0
 # Between black and white that the sensor cannot tell: where gains are measured.
 _MEASURABLE = (15, 240)
 
@@ -112,7 +114,8 @@ def station_record(
         source: named in errors.
 
     Raises:
-        InputError: fewer than five frames, different sizes, or stamps that `stamp_timing` does not take.
+        InputError: fewer than five frames, different sizes, a camera that moves, or stamps that `stamp_timing` does not
+            take.
     """
     check_frames(frames, source, _FEWEST)
     height, width = frames[0].shape[:2]
@@ -132,6 +135,11 @@ def station_record(
         raise InputError(
             f"{source}: the camera must stand still and see {_FEWEST} frames of one scene with corners in it, "
             f"got {len(shifts)} of {len(frames)} that agree; fix the camera, or light the scene"
+        )
+    if (moved := [s for s in shifts if s > _STILL_PX]) and len(moved) > len(shifts) / 10:
+        raise InputError(
+            f"{source}: the camera must stand still, {len(moved)} of {len(frames)} frames are displaced by up to "
+            f"{max(moved):.1f} px; fix the camera and record again"
         )
     timing = None if stamps_s is None else stamp_timing(stamps_s, source).estimates
     return StationRecord(

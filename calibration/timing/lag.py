@@ -84,16 +84,18 @@ def fit_lag(
     misfit = whole.misfit(whole.total())
     best = int(np.argmin(misfit))
     correlation = float(np.sqrt(max(1.0 - misfit[best] / wanted.shape[1], 0.0)))
-    score = _score(coarse, wanted, best, step_s)
+    residual, score = _errors(coarse, wanted, best, step_s)
     memory = correlation_time(score)
-    blocks = int(np.clip(len(wanted) / (_TIMES_PER_BLOCK * memory), *_BLOCKS))
+    # Slow errors cancel over a whole motion, so a block must outlast what they remember, not only their pull.
+    per_block = _TIMES_PER_BLOCK * max(memory, *(correlation_time(column) for column in residual.T))
+    blocks = int(np.clip(len(wanted) / per_block, *_BLOCKS))
     lag, half = _refine(predictions, wanted, float(lags[best]), step_s, blocks)
     return LagFit(
         lag_s=lag,
         half_s=half,
         blocks=blocks,
         count=max(int(len(wanted) / memory), 1),
-        is_long_enough=len(wanted) / (_TIMES_PER_BLOCK * memory) >= _BLOCKS[0],
+        is_long_enough=len(wanted) / per_block >= _BLOCKS[0],
         correlation=correlation,
         needed_correlation=_needed(coarse[best], wanted, len(lags) * step_s, step_s),
         is_related=_is_related(coarse[best], wanted, len(lags) * step_s, step_s),
@@ -139,13 +141,14 @@ class _Sums:
         return np.asarray(np.sum(wanted - explained, axis=-1))
 
 
-def _score(coarse: Array, wanted: Array, best: int, step_s: float) -> Array:
-    """Return each sample's pull (N,) on the lag: its residual times how fast its prediction changes with the lag."""
+def _errors(coarse: Array, wanted: Array, best: int, step_s: float) -> tuple[Array, Array]:
+    """Return residuals (N, D), and each sample's pull (N,) on the lag: residual times slope against the lag."""
     at = min(max(best, 1), len(coarse) - 2)
     predicted = coarse[at]
     gain = np.sum(predicted * wanted, axis=0) / np.maximum(np.sum(predicted**2, axis=0), 1e-300)
     slope = (coarse[at + 1] - coarse[at - 1]) / (2 * step_s)
-    return np.asarray(np.sum((wanted - gain * predicted) * gain * slope, axis=1))
+    residual = np.asarray(wanted - gain * predicted)
+    return residual, np.asarray(np.sum(residual * gain * slope, axis=1))
 
 
 def _refine(
