@@ -91,7 +91,8 @@ def test_intervals_cover_the_delay(trial: Callable[[int, float], CalibrationReco
 def test_intervals_cover_the_delay_as_often_as_they_say(
     trial: Callable[[int, float], CalibrationRecord], name: str
 ) -> None:
-    assert 180 <= covered(trial, name, 200) <= 196
+    # Of 200 trials a right interval covers 98 % or more once in forty times, of 600 hardly ever.
+    assert 540 <= covered(trial, name, 600) <= 588
 
 
 def test_pictures_of_a_moving_dot_tell_the_delay() -> None:
