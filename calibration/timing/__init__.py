@@ -1,0 +1,1 @@
+"""When things happen: periods, jitter and losses of a stream, and delays between two streams."""
