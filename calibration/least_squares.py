@@ -64,7 +64,7 @@ def solve(
         scale = np.maximum(np.diag(information), 1e-12 * max(np.diag(information).max(initial=1e-300), 1e-300))
         improved = False
         for _ in range(12):
-            step = -np.linalg.solve(information + damping * np.diag(scale), gradient)
+            step = -np.asarray(np.linalg.solve(information + damping * np.diag(scale), gradient), np.float64)
             trial = moved(state, step)
             found = _at(trial, evaluate, huber, prior)
             if np.isfinite(found[4]) and found[4] <= cost:

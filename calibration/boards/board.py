@@ -33,7 +33,8 @@ class Board:
         columns: inner corners of a chessboard along a row; squares of a charuco board; circles or tags along a row.
         rows: the same along a column.
         spacing_m: side of a square, distance of neighbouring circles, or side of a tag. In an asymmetric grid, the
-            distance of neighbouring rows; in a row, circles are two spacings apart and every other row is shifted by one.
+            distance of neighbouring rows; in a row, circles are two spacings apart, and every other row is shifted by
+            one.
         marker_m: side of the markers of a charuco board; of apriltags, the gap between two of them.
         dictionary: of markers, by OpenCV's name.
         large_dot: of circles, whether the one in the corner that is the origin is larger than the others. Without it,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +35,14 @@ def find_circles(grey: Grey, board: Board) -> Float | None:
     return None
 
 
-def _blobs(grey: Grey) -> cv2.SimpleBlobDetector:
-    settings = cv2.SimpleBlobDetector_Params()
+def _blobs(grey: Grey) -> Any:
+    # OpenCV's stubs do not know the detector's settings.
+    opencv: Any = cv2
+    settings = opencv.SimpleBlobDetector_Params()
     settings.minArea = max(10.0, _SMALLEST * grey.size)
     settings.maxArea = _LARGEST * grey.size
     settings.minDistBetweenBlobs = 3.0
-    return cv2.SimpleBlobDetector_create(settings)
+    return opencv.SimpleBlobDetector_create(settings)
 
 
 def _refined(grey: Grey, centres: Float) -> tuple[Float, Float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 import cv2
 import numpy as np
@@ -76,14 +77,14 @@ def detect(board: Board, pictures: Sequence[tuple[str, Picture]]) -> Detection:
     points = board.points()
     views, rejected = [], []
     for (name, picture), size in zip(pictures, sizes, strict=True):
-        found = find(board, cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
+        found = find(board, _grey(picture))
         if isinstance(found, str):
             rejected.append((name, found))
             continue
         ids, pixels = found
         views.append(BoardView(name, size, ids, points[ids], pixels))
     if not views:
-        other = _other_board(board, [cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for _, p in pictures[:5]])
+        other = _other_board(board, [_grey(p) for _, p in pictures[:5]])
         seen = f"; they show {other}: correct the board's file" if other else "; is it sharp, whole and evenly lit?"
         raise InputError(f"board ({board}) must be in the photographs, got {len(pictures)} without it{seen}")
     return Detection(board, tuple(views), tuple(rejected))
@@ -92,44 +93,54 @@ def detect(board: Board, pictures: Sequence[tuple[str, Picture]]) -> Detection:
 def find(board: Board, grey: Picture) -> tuple[NDArray[np.int64], Float] | str:
     """Return ids (N,) and pixels (N, 2) of the board's points in a grey picture; or why there are none, in words."""
     if board.kind in CODED:
-        ids, pixels = _coded(board, grey)
+        ids, seen = _coded(board, grey)
         if len(ids) == 0:
             return "no board found"
         if len(ids) < FEWEST_POINTS:
             return f"{len(ids)} of {len(board.points())} points found, {FEWEST_POINTS} are needed"
         if _is_line(board.points()[ids][:, :2]):
             return f"the {len(ids)} points found lie on one line"
-        return ids, pixels
-    if board.kind == "chessboard":
-        flags = cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_EXHAUSTIVE | cv2.CALIB_CB_NORMALIZE_IMAGE
-        found, corners = cv2.findChessboardCornersSB(grey, (board.columns, board.rows), flags)
-        pixels = np.asarray(corners, np.float64).reshape(-1, 2) if found else None
-    else:
-        pixels = find_circles(grey, board)
+        return ids, seen
+    pixels = _corners(board, grey) if board.kind == "chessboard" else find_circles(grey, board)
     if pixels is None:
         return "no board found, or not all of it in the picture"
     return np.arange(len(pixels)), pixels
 
 
+def _grey(picture: Picture) -> Picture:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _corners(board: Board, grey: Picture) -> Float | None:
+    flags = cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_EXHAUSTIVE | cv2.CALIB_CB_NORMALIZE_IMAGE
+    found, corners = cv2.findChessboardCornersSB(grey, (board.columns, board.rows), flags=flags)
+    return np.asarray(corners, np.float64).reshape(-1, 2) if found else None
+
+
 def _coded(board: Board, grey: Picture) -> tuple[NDArray[np.int64], Float]:
+    nothing = np.zeros(0, np.int64), np.zeros((0, 2))
     if board.kind == "charuco":
-        corners, ids, _, _ = cv2.aruco.CharucoDetector(board.charuco()).detectBoard(grey)
-        if ids is None:
-            return np.zeros(0, np.int64), np.zeros((0, 2))
-        return np.asarray(ids, np.int64).ravel(), np.asarray(corners, np.float64).reshape(-1, 2)
+        corners, names, _, _ = _loose(cv2.aruco.CharucoDetector(board.charuco()).detectBoard(grey))
+        if names is None:
+            return nothing
+        return np.asarray(names, np.int64).ravel(), np.asarray(corners, np.float64).reshape(-1, 2)
     settings = cv2.aruco.DetectorParameters()
     settings.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
     grid = board.tag_grid()
-    found, tags, _ = cv2.aruco.ArucoDetector(grid.getDictionary(), settings).detectMarkers(grey)
-    if tags is None:
-        return np.zeros(0, np.int64), np.zeros((0, 2))
+    found, tags, _ = _loose(cv2.aruco.ArucoDetector(grid.getDictionary(), settings).detectMarkers(grey))
     known = {int(tag): k for k, tag in enumerate(np.asarray(grid.getIds()).ravel())}
-    ids, pixels = [], []
-    for tag, quad in zip(np.asarray(tags).ravel().tolist(), found, strict=True):
+    ids: list[int] = []
+    quads = []
+    for tag, quad in zip(np.asarray(() if tags is None else tags, np.int64).ravel().tolist(), found, strict=True):
         if tag in known:
             ids.extend(4 * known[tag] + k for k in range(4))
-            pixels.append(np.asarray(quad, np.float64).reshape(4, 2))
-    return np.array(ids, np.int64), np.concatenate(pixels) if pixels else np.zeros((0, 2))
+            quads.append(np.asarray(quad, np.float64).reshape(4, 2))
+    return (np.array(ids, np.int64), np.concatenate(quads)) if quads else nothing
+
+
+def _loose(found: Any) -> Any:
+    """Return what OpenCV found, which may be None where its stubs promise arrays."""
+    return found
 
 
 def _is_line(points: Float) -> bool:

@@ -77,11 +77,11 @@ def _camera(mount_from_carrier: Float, camera_from_board: Float, method: int) ->
         return None
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = turn, shift.ravel()
-    return np.linalg.inv(pose)
+    return np.asarray(np.linalg.inv(pose), np.float64)
 
 
 def mean_pose(poses: Float) -> Float:
-    """Return the pose (4, 4) in the middle of poses (N, 4, 4): chordal mean of turns (Hartley et al. 2013), median shift."""
+    """Return the middle (4, 4) of poses (N, 4, 4): median shift, chordal mean of turns (Hartley et al. 2013)."""
     left, _, right = np.linalg.svd(poses[:, :3, :3].mean(axis=0))
     found = np.eye(4)
     found[:3, :3] = left @ np.diag([1.0, 1.0, np.linalg.det(left @ right)]) @ right

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,9 @@ Float = NDArray[np.float64]
 FEWEST_VIEWS = 4
 # A view is wrong when its pixels, through the others' chain, are this many times further off than the median view's.
 _BAD_RATIO, _BAD_PX = 5.0, 3.0
+# It is looked at when it is this much further off, and wrong if the others then fit better by as much.
+_SUSPECT_RATIO, _SUSPECT_PX = 2.0, 1.5
 _MOST_BAD = 0.4
-# So many pixels of error, through the robot, are more than any robot's accuracy explains.
-_HOPELESS_PX = 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +76,8 @@ def fit_hand_eye(
     """Return where the camera is.
 
     OpenCV's closed forms on the poses of the board are the start; then reprojection errors are made smallest over the
-    pose of the camera, that of the board, the lens unless it is given, and small errors of the robot's poses. Views that
-    the others contradict are left out and named.
+    pose of the camera, that of the board and its size, the lens unless it is given, and small errors of the robot's
+    poses. Views that the others contradict are left out and named.
 
     Args:
         problem: views and poses of the robot.
@@ -95,32 +95,58 @@ def fit_hand_eye(
             f"{missing} more, with the robot turned another way in each"
         )
     kind = LENS_KINDS[lens]
-    alone = fit_intrinsics(problem.views, kind) if camera is None else None
-    first = camera if alone is None else alone.camera
+    first = fit_intrinsics(problem.views, kind).camera if camera is None else camera
     alike = likeness(problem, first)
-    kept, bad = list(range(len(problem.views))), []
+    kept = list(range(len(problem.views)))
+    bad: list[tuple[str, float]] = []
     chain = start_of(problem, first, kind)
-    errors = chain_errors(problem, first if camera else kind.camera(chain.values, *problem.views[0].size_px), chain)
+    errors = chain_errors(problem, first, chain)
     # Least median of squares has chosen the start, so what it does not explain can be left out at once.
     for k in np.argsort(errors)[::-1].tolist():
-        others = float(np.median(np.delete(errors, k)))
-        if errors[k] > max(3 * _BAD_RATIO * others, 10 * _BAD_PX) and _may_drop(kept, bad):
+        rest = float(np.median(np.delete(errors, k)))
+        if errors[k] > max(3 * _BAD_RATIO * rest, 10 * _BAD_PX) and _may_drop(kept, bad):
             kept.remove(k)
             bad.append((problem.names[k], float(errors[k])))
-    while True:
-        now = problem.only(kept)
-        refined = refine(now, kind, first, Chain(chain.values, chain.camera_from_mount, chain.carrier_from_board,
-                                                 chain.log_scale, np.zeros((len(kept), 6))), camera is None, alike, accuracy)  # fmt: skip
-        chain = refined.chain
-        fitted = camera or kind.camera(chain.values, *problem.views[0].size_px)
-        errors = chain_errors(now, fitted, chain)
+    now, refined, errors = _refined(problem, kept, kind, first, chain, camera, alike, accuracy)
+    while len(kept) > FEWEST_VIEWS:
         others = np.array([np.median(np.delete(errors, k)) for k in range(len(errors))])
         worst = int(np.argmax(errors / others))
-        if errors[worst] < max(_BAD_RATIO * others[worst], _BAD_PX) or not _may_drop(kept, bad):
+        if errors[worst] < max(_SUSPECT_RATIO * others[worst], _SUSPECT_PX) or not _may_drop(kept, bad):
+            break
+        rest = [k for k in kept if k != kept[worst]]
+        without = _refined(problem, rest, kind, first, refined.chain, camera, alike, accuracy)
+        # A wrong view also pulls at the others: without it, they must fit better.
+        gone = errors[worst] > max(_BAD_RATIO * others[worst], _BAD_PX)
+        if not gone and rms_of(without[2]) > rms_of(np.delete(errors, worst)) / _SUSPECT_RATIO:
             break
         bad.append((now.names[worst], float(errors[worst])))
-        kept.pop(worst)
+        kept = rest
+        now, refined, errors = without
+    fitted = camera or kind.camera(refined.chain.values, *problem.views[0].size_px)
     return _result(now, fitted, kind if camera is None else None, refined, errors, tuple(bad))
+
+
+def _refined(
+    problem: HandEyeProblem,
+    kept: list[int],
+    kind: LensKind,
+    first: CameraIntrinsics,
+    chain: Chain,
+    camera: CameraIntrinsics | None,
+    alike: float,
+    accuracy: Accuracy | None,
+) -> tuple[HandEyeProblem, Refined, Float]:
+    """Return some of the views, the fit to them, and their errors through the chain, pixels."""
+    now = problem.only(kept)
+    start = replace(chain, slack=np.zeros((len(kept), 6)))
+    refined = refine(now, kind, first, start, camera is None, alike, accuracy)
+    fitted = camera or kind.camera(refined.chain.values, *problem.views[0].size_px)
+    return now, refined, chain_errors(now, fitted, refined.chain)
+
+
+def rms_of(errors: Float) -> float:
+    """Return the root mean square of numbers."""
+    return float(np.sqrt((errors**2).mean()))
 
 
 def likeness(problem: HandEyeProblem, camera: CameraIntrinsics) -> float:
@@ -144,7 +170,7 @@ def start_of(problem: HandEyeProblem, camera: CameraIntrinsics, kind: LensKind) 
 
 
 def chain_errors(problem: HandEyeProblem, camera: CameraIntrinsics, chain: Chain) -> Float:
-    """Return how far the pixels of each view (V,) are from where the robot's poses put them, root mean square, pixels."""
+    """Return the root mean square distance of each view's pixels (V,) from where the robot's poses put them, pixels."""
     errors = []
     for view, middle in zip(problem.views, problem.mount_from_carrier(), strict=True):
         whole = chain.camera_from_mount @ middle @ chain.carrier_from_board

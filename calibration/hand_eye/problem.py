@@ -46,7 +46,9 @@ class HandEyeProblem:
 
     def mount_from_carrier(self) -> Float:
         """Return the known middle of each chain, (V, 4, 4)."""
-        return np.linalg.inv(self.base_from_flange) if self.setup == "wrist" else self.base_from_flange
+        return np.asarray(
+            np.linalg.inv(self.base_from_flange) if self.setup == "wrist" else self.base_from_flange, np.float64
+        )
 
     def only(self, numbers: Sequence[int]) -> HandEyeProblem:
         """Return the problem with some of its views."""

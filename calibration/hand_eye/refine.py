@@ -163,8 +163,7 @@ def refine(
         if abs(noise.pixel_px / before.pixel_px - 1) < 0.01 and abs(noise.position_m / before.position_m - 1) < 0.05:
             break
     assert solution is not None
-    # The slack's curvature is not exact where the turn is large, and slacks are small: that of the step at zero is used.
-    covariance = np.linalg.pinv(solution.information, hermitian=True)[:fixed, :fixed]
+    covariance = np.asarray(np.linalg.pinv(solution.information, hermitian=True), np.float64)[:fixed, :fixed]
     return Refined(state, noise, covariance, solution.residuals * pixel, starts)
 
 

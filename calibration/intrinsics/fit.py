@@ -78,11 +78,12 @@ def fit_intrinsics(views: Sequence[BoardView], kind: LensKind | str) -> Intrinsi
     if len(views) < FEWEST_VIEWS:
         missing = FEWEST_VIEWS - len(views)
         raise InputError(
-            f"a camera needs {FEWEST_VIEWS} views of a board or more, got {len(views)}; take {missing} more, each tilted "
-            "another way"
+            f"a camera needs {FEWEST_VIEWS} views of a board or more, got {len(views)}; take {missing} more, each "
+            "tilted another way"
         )
     camera = starting_camera(views, kind)
-    kept, bad = list(views), []
+    kept = list(views)
+    bad: list[tuple[str, float]] = []
     while True:
         camera, poses, noise, result = _fit(kept, camera, kind)
         errors = np.array([rms(r) for r in result.residuals])
@@ -95,8 +96,8 @@ def fit_intrinsics(views: Sequence[BoardView], kind: LensKind | str) -> Intrinsi
         kept.pop(worst)
     if not np.isfinite(result.covariance).all() or (np.diag(result.covariance) <= 0).any():
         raise InputError(
-            f"no camera follows from the {len(kept)} views: are all of them seen straight on? Tilt the board by 20 to 45 "
-            "degrees, another way in each"
+            f"no camera follows from the {len(kept)} views: are all of them seen straight on? Tilt the board by 20 "
+            "to 45 degrees, another way in each"
         )
     return IntrinsicsFit(
         camera, kind, result.covariance, tuple(kept), poses, tuple(bad), result.residuals, noise, result.freedom
@@ -139,7 +140,6 @@ def _fit(
     def moved(state: tuple[Float, Float], step: Float) -> tuple[Float, Float]:
         values = state[0] + step[:free]
         if not _can_be(values, kind):
-            values = np.full(free, np.nan)
             return state[0], state[1]
         return values, np.array([turned(p, step[free + 6 * k : free + 6 * k + 6]) for k, p in enumerate(state[1])])
 
@@ -161,7 +161,8 @@ def _fit(
     # Cutting at Huber's bound takes tails away; of normal errors next to nothing.
     with np.errstate(all="ignore"):
         try:
-            covariance = np.linalg.inv(solution.information)[:free, :free] * (spread / noise) ** 2
+            inverse = np.asarray(np.linalg.inv(solution.information), np.float64)
+            covariance = inverse[:free, :free] * (spread / noise) ** 2
         except np.linalg.LinAlgError:
             covariance = np.full((free, free), np.nan)
     split = tuple(raw[start:stop] for start, stop in zip(stops - counts, stops, strict=True))
@@ -206,9 +207,7 @@ def pose_of_board(view: BoardView, camera: CameraIntrinsics) -> Float:
     if len(points) < 4:
         return pose
     centre = points.mean(axis=0)
-    found, turns, shifts, errors = cv2.solvePnPGeneric(
-        points - centre, seen[:, None], np.eye(3), None, flags=cv2.SOLVEPNP_IPPE
-    )
+    _, turns, shifts, _ = cv2.solvePnPGeneric(points - centre, seen[:, None], np.eye(3), None, flags=cv2.SOLVEPNP_IPPE)
     candidates = []
     for turn, shift in zip(turns, shifts, strict=True):
         candidate = np.eye(4)
