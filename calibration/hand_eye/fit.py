@@ -103,8 +103,8 @@ def fit_hand_eye(
     errors = chain_errors(problem, first, chain)
     # Least median of squares has chosen the start, so what it does not explain can be left out at once.
     for k in np.argsort(errors)[::-1].tolist():
-        rest = float(np.median(np.delete(errors, k)))
-        if errors[k] > max(3 * _BAD_RATIO * rest, 10 * _BAD_PX) and _may_drop(kept, bad):
+        usual = float(np.median(np.delete(errors, k)))
+        if errors[k] > max(3 * _BAD_RATIO * usual, 10 * _BAD_PX) and _may_drop(kept, bad):
             kept.remove(k)
             bad.append((problem.names[k], float(errors[k])))
     now, refined, errors = _refined(problem, kept, kind, first, chain, camera, alike, accuracy)
