@@ -9,6 +9,7 @@ from typing import Literal
 
 from calibration.bodies import ZERO, Body, Joint, Range, Robot, Vector3
 from calibration.camera import CameraIntrinsics
+from calibration.measured import Measured
 from calibration.pose import Pose, look_at
 
 
@@ -205,7 +206,11 @@ class Data:
 
 @dataclass(frozen=True)
 class Rig:
-    """A whole station. `folder` is where relative paths in it start."""
+    """A whole station.
+
+    `folder` is where relative paths in it start; `records` are files of calibration, which set `measured` and the
+    values that they are about.
+    """
 
     name: str
     description: str
@@ -226,6 +231,8 @@ class Rig:
     input_size_px: tuple[int, int] = (160, 120)
     alignment_body: str | None = None
     preset: str = "wide"
+    records: tuple[str, ...] = ()
+    measured: tuple[Measured, ...] = ()
     folder: Path = Path()
 
     def world_from_label_frame(self) -> Pose:

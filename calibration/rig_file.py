@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from calibration.apply_records import with_records
 from calibration.errors import InputError
 from calibration.kinematics import joint_matrices, nominal_world, urdf_names
 from calibration.pose import Pose
@@ -55,9 +56,10 @@ def parse_rig(text: str, where: str, folder: Path) -> Rig:
         raise InputError(f"{where}{at} must be TOML: {_TOML_LINE.sub('', str(error)).strip()}") from None
     if data.get("format", 1) != 1:
         raise InputError(f"{where}: format must be 1, got {data['format']!r}")
-    if "folder" in data:
-        raise InputError(f"{where}: unknown key 'folder'")
-    rig = replace(from_plain(Rig, data, where), folder=folder)
+    for key in ("folder", "measured"):
+        if key in data:
+            raise InputError(f"{where}: unknown key '{key}'")
+    rig = with_records(replace(from_plain(Rig, data, where), folder=folder), where)
     _check(rig, where)
     return rig
 

@@ -14,6 +14,7 @@ from calibration.rig import Rig
 from envs.textures import texture_files
 from sim2real.correlation import Correlation, Shared
 from sim2real.distributions import BY_NAME, Choice, Normal, Uniform
+from sim2real.measured_channels import measured_channels
 from sim2real.randomization import EVERY, Channel, RandomizationSpec
 
 _RANGE = re.compile(r"^(.*:)(\d+)\.\.(\d+)$")
@@ -54,9 +55,9 @@ def parse_preset(text: str, where: str, folder: Path) -> RandomizationSpec:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{where} must be TOML: {error}") from None
-    unknown = set(data) - {"format", "name", "base", "channels", "correlations", "shared"}
+    unknown = set(data) - {"format", "name", "base", "calibrated", "channels", "correlations", "shared"}
     if unknown or data.get("format", 1) != 1:
-        expected = "format = 1, name, base, [[channels]], [[correlations]] and [[shared]]"
+        expected = "format = 1, name, base, calibrated, [[channels]], [[correlations]] and [[shared]]"
         raise InputError(f"{where}: expected {expected}, got {', '.join(sorted(data))}")
     channels = tuple(_channel(c, f"{where}: channel {k + 1}", folder) for k, c in enumerate(data.get("channels", [])))
     correlations = _groups(Correlation, data.get("correlations", []), f"{where}: correlation")
@@ -66,8 +67,12 @@ def parse_preset(text: str, where: str, folder: Path) -> RandomizationSpec:
         if data["base"] not in preset_names():
             raise InputError(f"{where}: base must be one of {', '.join(preset_names())}, got {data['base']!r}")
         base = load_preset(data["base"])
+    if not isinstance(calibrated := data.get("calibrated", base.calibrated), bool):
+        raise InputError(f"{where}: calibrated must be true or false, got {calibrated!r}")
     name = str(data.get("name", where))
-    return dataclasses.replace(join_specs(base, RandomizationSpec(name, channels, correlations, shared)), name=name)
+    return dataclasses.replace(
+        join_specs(base, RandomizationSpec(name, channels, correlations, shared, calibrated)), name=name
+    )
 
 
 def join_specs(base: RandomizationSpec, own: RandomizationSpec) -> RandomizationSpec:
@@ -77,6 +82,7 @@ def join_specs(base: RandomizationSpec, own: RandomizationSpec) -> Randomization
         base.channels + own.channels,
         _joined(base.correlations, own.correlations),
         _joined(base.shared, own.shared),
+        base.calibrated or own.calibrated,
     )
 
 
@@ -145,8 +151,17 @@ def _expand(option: Any) -> list[Any]:
 def rig_spec(rig: Rig, preset: RandomizationSpec) -> RandomizationSpec:
     """Return the preset with what follows from the rig: placements, sizes, camera, joints, distractors.
 
-    What the preset itself says about the same paths wins.
+    What the preset itself says about the same paths wins, unless it is a calibrated one: then what the rig's records
+    measured does.
+
+    Raises:
+        InputError: a calibrated preset, and a rig without records.
     """
+    if preset.calibrated and not rig.measured:
+        raise InputError(
+            f"randomization '{preset.name}' draws what calibration left open, and rig {rig.name} names no records; "
+            "calibrate it first: sim2real calibrate --help"
+        )
     own: list[Channel] = []
     for p in rig.placements:
         if p.body is not None and p.x_m and p.y_m and p.z_m:
@@ -180,4 +195,16 @@ def rig_spec(rig: Rig, preset: RandomizationSpec) -> RandomizationSpec:
         own.append(Channel("bodies.@distractor.rpy_rad", Uniform((-0.1, -0.1, -flat), (0.1, 0.1, flat))))
         own.append(Channel("bodies.@distractor.size_scale", Choice(_DISTRACTOR_SIZES)))
         own.append(Channel("bodies.@distractor.present", Choice((True, False), (0.4, 0.6))))
-    return dataclasses.replace(preset, channels=tuple(own) + preset.channels)
+    measured, groups = measured_channels(rig)
+    if not preset.calibrated:
+        # A preset's sensor stays as it is; where the camera is, the records know better than the rig's file.
+        measured = [c for c in measured if c.target.startswith(("camera.", "mounts."))]
+        groups = [g for g in groups if all(t.startswith(("camera.", "mounts.")) for t in g.targets)]
+        said = {c.target for c in preset.channels}
+        groups = [g for g in groups if not {t.split("[")[0] for t in g.targets} & said]
+        return dataclasses.replace(
+            preset, channels=(*own, *measured, *preset.channels), correlations=(*groups, *preset.correlations)
+        )
+    return dataclasses.replace(
+        preset, channels=(*own, *preset.channels, *measured), correlations=(*preset.correlations, *groups)
+    )

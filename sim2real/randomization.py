@@ -66,12 +66,14 @@ class RandomizationSpec:
         channels: what varies.
         correlations: which of them vary together.
         shared: which of them take the same draw.
+        calibrated: whether what a rig's calibration measured wins over the channels.
     """
 
     name: str
     channels: tuple[Channel, ...]
     correlations: tuple[Correlation, ...] = ()
     shared: tuple[Shared, ...] = ()
+    calibrated: bool = False
 
     def with_channels(self, channels: tuple[Channel, ...]) -> RandomizationSpec:
         """Return the spec with more channels at its end."""
