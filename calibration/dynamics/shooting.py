@@ -22,22 +22,20 @@ class ShootingFit:
 
     Attributes:
         parameters: (P,).
-        lags_s: (J,), how much later than the last joint each was read; the last is 0.
-        score: (W, K), the gradient of each window at the optimum, for P parameters and any lags.
-        information: (W, K, K), its Gauss-Newton Hessian.
+        score: (W, P), the gradient of each window at the optimum.
+        information: (W, P, P), its Gauss-Newton Hessian.
         rms_rad: of positions about the simulated ones, whose first states are fitted.
         converged: whether the last step was small against the uncertainty.
     """
 
     parameters: Float
-    lags_s: Float
     score: Float
     information: Float
     rms_rad: float
     converged: bool
 
 
-def shoot(model: ArmModel, windows: Windows, parameters: Float, with_lags: bool = True) -> ShootingFit:
+def shoot(model: ArmModel, windows: Windows, parameters: Float) -> ShootingFit:
     """Return the parameters whose simulated windows follow the recorded positions best.
 
     Multiple shooting (Bock 1983) by Levenberg and Marquardt's method: each window starts in a state of its own, which
@@ -48,23 +46,27 @@ def shoot(model: ArmModel, windows: Windows, parameters: Float, with_lags: bool 
         model: names the parameters.
         windows: recorded.
         parameters: (P,) to start from.
-        with_lags: fit also how much later than the last joint each other one was read.
 
     Raises:
         InputError: the motion simulated with the first parameters is not finite.
     """
-    count = len(parameters)
-    x = tried = np.concatenate([parameters, np.zeros(model.joints - 1 if with_lags else 0)])
+    x = tried = np.asarray(parameters, dtype=np.float64)
     start = tried_start = np.concatenate([windows.start_positions, windows.start_velocities], axis=1)
     damping, best, converged = 1e-6, np.inf, False
     kept: tuple[Float, Float, Float] | None = None
     score, information = np.zeros((1, len(x))), np.zeros((1, len(x), len(x)))
     for _ in range(_ITERATIONS):
-        left, slopes = _linearised(model, windows, tried, tried_start, count)
+        left, slopes = _linearised(model, windows, tried, tried_start)
         fine = bool(np.isfinite(left).all() and np.isfinite(slopes).all())
         cost = float(np.mean(np.sqrt(np.mean(left**2, axis=1)))) if fine else np.inf
         if fine and cost <= best * 1.001:
-            kept, best, x, start, damping = (left, slopes, _basis(slopes, len(x))), cost, tried, tried_start, damping / 10
+            kept, best, x, start, damping = (
+                (left, slopes, _basis(slopes, len(x))),
+                cost,
+                tried,
+                tried_start,
+                damping / 10,
+            )
         else:
             damping, converged = max(damping * 30, 1e-3), False
         if kept is None:
@@ -88,8 +90,7 @@ def shoot(model: ArmModel, windows: Windows, parameters: Float, with_lags: bool 
         own = slopes[..., len(x) :]
         gap = left - np.einsum("wnp,p->wn", slopes[..., : len(x)], step)
         tried_start = start + np.einsum("wsn,wn->ws", np.linalg.pinv(own), gap)
-    lags = np.concatenate([x[count:], np.zeros(model.joints - (len(x) - count))])
-    return ShootingFit(x[:count], lags, score, information, float(np.sqrt(np.mean(rest**2))), converged)
+    return ShootingFit(x, score, information, float(np.sqrt(np.mean(rest**2))), converged)
 
 
 def _basis(slopes: Float, count: int) -> Float:
@@ -101,11 +102,12 @@ def _project(basis: Float, values: Float) -> Float:
     return np.asarray(values - basis @ (basis.transpose(0, 2, 1) @ values))
 
 
-def _linearised(model: ArmModel, windows: Windows, x: Float, start: Float, count: int) -> tuple[Float, Float]:
-    """Return residuals (W, N) and the slopes (W, N, K + 2 J) of the simulated positions, by differences."""
-    joints, every = model.joints, max(1, len(windows.positions) // _SAMPLES)
-    widths = np.concatenate([np.maximum(np.abs(x[:count]), 1e-2) * 1e-4, np.full(2 * joints, 1e-5)])
-    parameters = np.tile(x[:count], (len(widths) + 1, 1, 1))
+def _linearised(model: ArmModel, windows: Windows, x: Float, start: Float) -> tuple[Float, Float]:
+    """Return residuals (W, N) and the slopes (W, N, P + 2 J) of the simulated positions, by differences."""
+    joints, count = model.joints, len(x)
+    every = max(1, len(windows.positions) // _SAMPLES)
+    widths = np.concatenate([np.maximum(np.abs(x), 1e-2) * 1e-4, np.full(2 * joints, 1e-5)])
+    parameters = np.tile(x, (len(widths) + 1, 1, 1))
     states = np.tile(start, (len(widths) + 1, 1, 1))
     for k, width in enumerate(widths):
         if k < count:
@@ -113,19 +115,10 @@ def _linearised(model: ArmModel, windows: Windows, x: Float, start: Float, count
         else:
             states[k + 1, :, k - count] += width
     with np.errstate(over="ignore", invalid="ignore"):
-        all_q, all_v = simulate(
+        simulated = simulate(
             model, parameters, states[..., :joints], states[..., joints:], windows.torques[:, None], windows.step_s
-        )
-    q, v = all_q[::every], all_v[::every, 0]
-    lags = np.zeros(joints)
-    lags[: len(x) - count] = x[count:]
-    left = windows.positions[::every] - (q[:, 0] - lags * v)
-    slopes = (q[:, 1:] - q[:, :1]) / widths[:, None, None]
-    late = [-v * unit for unit in np.eye(joints)[: len(x) - count]]
-    parts = [slopes[:, :count], *([np.stack(late, axis=1)] if late else []), slopes[:, count:]]
-    together = np.concatenate(parts, axis=1)
-    return _flat(left), together.transpose(2, 0, 3, 1).reshape(left.shape[1], -1, together.shape[1])
-
-
-def _flat(values: Float) -> Float:
-    return values.transpose(1, 0, 2).reshape(values.shape[1], -1)
+        )[0][::every]
+        slopes = (simulated[:, 1:] - simulated[:, :1]) / widths[:, None, None]
+    left = (windows.positions[::every] - simulated[:, 0]).transpose(1, 0, 2)
+    wide = slopes.transpose(2, 0, 3, 1)
+    return left.reshape(len(left), -1), wide.reshape(len(left), -1, len(widths))

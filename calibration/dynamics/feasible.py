@@ -1,0 +1,148 @@
+"""Links that can be: from base parameters to masses and back, and the nearest physical parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from calibration.dynamics.model import ArmModel, Float
+from calibration.pendulum import PendulumLink, PendulumRig
+
+# A uniform rod's inertia about its centre is a quarter of the sum of that and mass times centre squared.
+_ROD_SHARE = 0.25
+_SMALLEST_SHARE = 0.002
+
+
+def link_masses(model: ArmModel, parameters: Float) -> tuple[tuple[float, float, float], ...] | None:
+    """Return mass, centre and inertia of each link (kg, m, kg m^2), or None when there are no such bodies.
+
+    The motion of the arm does not tell masses (`calibration.dynamics.model`), so a gauge is chosen: of each link's
+    inertia about its joint the same share is that about its centre of mass, a quarter as for a uniform rod, or the
+    largest smaller share with which all masses, centres and inertias are positive (the pseudo-inertia condition of
+    Wensing, Kim and Slotine 2018 for links in a plane).
+    """
+    for share in np.geomspace(_ROD_SHARE, _SMALLEST_SHARE, 60):
+        beyond, out = 0.0, []
+        for k in reversed(range(model.joints)):
+            length = model.lengths_m[k]
+            inertia = _value(model, parameters, "inertia", k) - length**2 * beyond
+            moment = _value(model, parameters, "moment", k) - length * beyond
+            if inertia <= 0 or moment <= 0:
+                break
+            mass = moment**2 / ((1 - share) * inertia)
+            out.append((float(mass), float(moment / mass), float(share * inertia)))
+            beyond += mass
+        if len(out) == model.joints:
+            return tuple(reversed(out))
+    return None
+
+
+def base_parameters(model: ArmModel, links: Sequence[PendulumLink]) -> Float:
+    """Return the parameters (P,) of known links; what a link does not say, such as an offset, is 0."""
+    out = np.zeros(len(model.parts))
+    for column, (kind, k) in enumerate(model.parts):
+        link, beyond = links[k], sum(other.mass_kg for other in links[k + 1 :])
+        if kind == "inertia":
+            out[column] = link.inertia_kg_m2 + link.mass_kg * link.centre_m**2 + link.length_m**2 * beyond
+        elif kind == "moment":
+            out[column] = link.mass_kg * link.centre_m + link.length_m * beyond
+        elif kind == "viscous":
+            out[column] = link.damping
+        elif kind == "coulomb":
+            out[column] = link.friction
+    return out
+
+
+def uniform_rods(model: ArmModel, masses_kg: Sequence[float]) -> Float:
+    """Return the parameters (P,) of uniform rods without friction: a model before it is identified."""
+    links = [
+        PendulumLink(length, mass, length / 2, mass * length**2 / 12)
+        for length, mass in zip(model.lengths_m, masses_kg, strict=True)
+    ]
+    return base_parameters(model, links)
+
+
+def is_feasible(model: ArmModel, parameters: Float) -> bool:
+    """Return whether bodies can have these parameters: positive masses and inertias, friction that takes energy."""
+    signed = [
+        v for v, (kind, _) in zip(parameters, model.parts, strict=True) if kind in ("viscous", "coulomb", "rotor")
+    ]
+    return link_masses(model, parameters) is not None and min(signed, default=0.0) >= 0
+
+
+def nearest_feasible(model: ArmModel, parameters: Float, information: Float) -> Float:
+    """Return the feasible parameters (P,) nearest in the metric of an information matrix (P, P).
+
+    Least squares over logarithms of masses, centres and inertias, and over friction bounded below by 0, so every
+    iterate is a body (Traversaro et al. 2016).
+    """
+    if is_feasible(model, parameters):
+        return parameters
+    values, axes = np.linalg.eigh(information)
+    root = np.sqrt(np.maximum(values, values[-1] * 1e-12))[:, None] * axes.T
+    count = model.joints
+    rest = [c for c, (kind, _) in enumerate(model.parts) if kind not in ("inertia", "moment")]
+    low = [-np.inf] * 3 * count + [
+        0.0 if model.parts[c][0] in ("viscous", "coulomb", "rotor") else -np.inf for c in rest
+    ]
+
+    def expanded(z: Float) -> Float:
+        bodies = np.exp(z[: 3 * count]).reshape(count, 3)
+        links = [PendulumLink(n, *map(float, b)) for n, b in zip(model.lengths_m, bodies, strict=True)]
+        out = base_parameters(model, links)
+        out[rest] = z[3 * count :]
+        return out
+
+    whole = link_masses(model, parameters)
+    if whole is None:
+        top = max(abs(_value(model, parameters, "moment", k)) for k in range(count)) or 0.1
+        whole = tuple((top / n, n / 2, top * n / 12) for n in model.lengths_m)
+    start = np.concatenate([np.log(np.array(whole)).ravel(), np.maximum(parameters[rest], low[3 * count :])])
+    upper = [20.0] * 3 * count + [np.inf] * len(rest)
+    low[: 3 * count] = [-20.0] * 3 * count
+    inside = np.clip(start, np.array(low) + 1e-12, np.array(upper) - 1e-12)
+    done = least_squares(lambda z: root @ (expanded(z) - parameters), inside, bounds=(low, upper), max_nfev=400)
+    return expanded(np.asarray(done.x))
+
+
+def rig_of(
+    model: ArmModel, parameters: Float, name: str, description: str, torque_limits: Sequence[float]
+) -> PendulumRig:
+    """Return a pendulum that moves as the parameters say, with masses in the gauge of `link_masses`.
+
+    A rotor's inertia is added to that of its link, which is exact for the first joint only; identify with
+    `with_rotor=False` for parameters that a rig can hold. Offsets belong to the sensors and are left out.
+
+    Args:
+        model: names the parameters.
+        parameters: (P,), feasible.
+        name: of the pendulum.
+        description: in a few words.
+        torque_limits: of the motors, N m; 0 for a passive joint.
+
+    Raises:
+        ValueError: no bodies have these parameters.
+    """
+    bodies = link_masses(model, parameters)
+    if bodies is None or not is_feasible(model, parameters):
+        raise ValueError("parameters must be feasible; see nearest_feasible")
+    links = tuple(
+        PendulumLink(
+            model.lengths_m[k],
+            mass,
+            centre,
+            inertia + _value(model, parameters, "rotor", k),
+            _value(model, parameters, "viscous", k),
+            _value(model, parameters, "coulomb", k),
+            limit,
+        )
+        for k, ((mass, centre, inertia), limit) in enumerate(zip(bodies, torque_limits, strict=True))
+    )
+    return PendulumRig(name, description, links, gravity_m_s2=model.gravity_m_s2)
+
+
+def _value(model: ArmModel, parameters: Float, kind: str, joint: int) -> float:
+    column = model.column(kind, joint)
+    return 0.0 if column is None else float(parameters[column])
