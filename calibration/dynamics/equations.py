@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.dynamics.filtering import FilterSettings, differentiate, torque_equations
 from calibration.dynamics.logs import MotionLog
-from calibration.dynamics.model import ArmModel, Float
+from calibration.dynamics.model import ArmModel, Float, Mask
 
 _STILL_RAD_S = 0.05
 _WEAKEST = 0.01
@@ -48,6 +49,11 @@ class LinearFit:
     condition: float
     not_excited: tuple[str, ...]
     not_separable: tuple[tuple[str, ...], ...]
+
+    @property
+    def not_told(self) -> tuple[str, ...]:
+        """All names that the data did not tell."""
+        return (*self.not_excited, *(name for group in self.not_separable for name in group))
 
 
 def stacked(model: ArmModel, logs: Sequence[MotionLog], settings: FilterSettings) -> tuple[TorqueBlock, ...]:
@@ -113,13 +119,25 @@ def solve_linear(model: ArmModel, blocks: Sequence[TorqueBlock], prior: Float) -
     parameters = prior.copy()
     parameters[excited] += change / length[excited]
     names = np.array(model.names)
-    groups = tuple(tuple(names[excited][np.abs(axis) > 0.2].tolist()) for axis in axes[~kept])
+    groups = _groups(names[excited], np.abs(axes[~kept]))
     final = noise_of(blocks)
     condition = float(values[0] / values[-1]) if values[-1] > 0 else float("inf")
     return LinearFit(parameters, final, condition, tuple(names[~excited].tolist()), groups)
 
 
-def _excited(model: ArmModel, blocks: Sequence[TorqueBlock]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _groups(names: NDArray[np.str_], weights: Float) -> tuple[tuple[str, ...], ...]:
+    """Return the names (P,) that directions (D, P) hold a part of; directions with a name in common make one group."""
+    out: list[set[str]] = []
+    for weight in weights:
+        group = set(names[weight > 0.1].tolist())
+        for other in [o for o in out if o & group]:
+            out.remove(other)
+            group |= other
+        out.append(group)
+    return tuple(tuple(n for n in names.tolist() if n in group) for group in out)
+
+
+def _excited(model: ArmModel, blocks: Sequence[TorqueBlock]) -> Mask:
     """Return which parameters (P,) act on the torque of a joint that moves."""
     out = np.zeros(len(model.parts), dtype=bool)
     for b in blocks:

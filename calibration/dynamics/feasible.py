@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import least_squares
 
-from calibration.dynamics.model import ArmModel, Float
+from calibration.dynamics.model import ArmModel, Float, Mask
 from calibration.pendulum import PendulumLink, PendulumRig
 
 # A uniform rod's inertia about its centre is a quarter of the sum of that and mass times centre squared.
 _ROD_SHARE = 0.25
 _SMALLEST_SHARE = 0.002
+_POSITIVE = ("viscous", "coulomb", "rotor")
 
 
 def link_masses(model: ArmModel, parameters: Float) -> tuple[tuple[float, float, float], ...] | None:
@@ -72,34 +73,40 @@ def is_feasible(model: ArmModel, parameters: Float) -> bool:
     return link_masses(model, parameters) is not None and min(signed, default=0.0) >= 0
 
 
-def nearest_feasible(model: ArmModel, parameters: Float, information: Float) -> Float:
-    """Return the feasible parameters (P,) nearest in the metric of an information matrix (P, P).
+def nearest_feasible(model: ArmModel, parameters: Float, covariance: Float, told: Mask) -> Float:
+    """Return the feasible parameters (P,) that are the most likely given the fitted ones; these, if they are feasible.
 
     Least squares over logarithms of masses, centres and inertias, and over friction bounded below by 0, so every
     iterate is a body (Traversaro et al. 2016).
+
+    Args:
+        model: names the parameters.
+        parameters: (P,), fitted.
+        covariance: (K, K), of those that the data told.
+        told: (P,), which these are; the others stay near where they are.
     """
     if is_feasible(model, parameters):
         return parameters
-    values, axes = np.linalg.eigh(information)
-    root = np.sqrt(np.maximum(values, values[-1] * 1e-12))[:, None] * axes.T
+    whole = np.diag(np.maximum(np.abs(parameters), 1e-2) ** 2)
+    whole[np.ix_(told, told)] = covariance
+    values, axes = np.linalg.eigh(whole)
+    root = axes.T / np.sqrt(np.maximum(values, values[-1] * 1e-12))[:, None]
     count = model.joints
     rest = [c for c, (kind, _) in enumerate(model.parts) if kind not in ("inertia", "moment")]
-    low = [-np.inf] * 3 * count + [
-        0.0 if model.parts[c][0] in ("viscous", "coulomb", "rotor") else -np.inf for c in rest
-    ]
+    low = [-np.inf] * 3 * count + [0.0 if model.parts[c][0] in _POSITIVE else -np.inf for c in rest]
 
     def expanded(z: Float) -> Float:
-        bodies = np.exp(z[: 3 * count]).reshape(count, 3)
-        links = [PendulumLink(n, *map(float, b)) for n, b in zip(model.lengths_m, bodies, strict=True)]
+        rows = np.exp(z[: 3 * count]).reshape(count, 3)
+        links = [PendulumLink(n, *map(float, row)) for n, row in zip(model.lengths_m, rows, strict=True)]
         out = base_parameters(model, links)
         out[rest] = z[3 * count :]
         return out
 
-    whole = link_masses(model, parameters)
-    if whole is None:
+    bodies = link_masses(model, parameters)
+    if bodies is None:
         top = max(abs(_value(model, parameters, "moment", k)) for k in range(count)) or 0.1
-        whole = tuple((top / n, n / 2, top * n / 12) for n in model.lengths_m)
-    start = np.concatenate([np.log(np.array(whole)).ravel(), np.maximum(parameters[rest], low[3 * count :])])
+        bodies = tuple((top / n, n / 2, top * n / 12) for n in model.lengths_m)
+    start = np.concatenate([np.log(np.array(bodies)).ravel(), np.maximum(parameters[rest], low[3 * count :])])
     upper = [20.0] * 3 * count + [np.inf] * len(rest)
     low[: 3 * count] = [-20.0] * 3 * count
     inside = np.clip(start, np.array(low) + 1e-12, np.array(upper) - 1e-12)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from calibration.calibration_record import CalibrationRecord, Finding, rows_of
 from calibration.dynamics.covariance import Spread, clustered
 from calibration.dynamics.equations import LinearFit, TorqueBlock, solve_linear, stacked
-from calibration.dynamics.feasible import is_feasible, nearest_feasible, uniform_rods
+from calibration.dynamics.feasible import nearest_feasible, uniform_rods
 from calibration.dynamics.filtering import FilterSettings
 from calibration.dynamics.logs import MotionLog
-from calibration.dynamics.model import ArmModel, Float
-from calibration.dynamics.shooting import shoot
+from calibration.dynamics.model import ArmModel, Float, Mask
+from calibration.dynamics.shooting import ShootingFit, shoot
 from calibration.dynamics.windows import cut_windows
 from calibration.errors import InputError
 from calibration.estimate import Estimate
 
 _LARGE_EFFECT = 0.3
-_METHOD = "multiple shooting, jackknife over windows"
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class IdentifySettings:
         rod_mass_kg: of each link of the un-identified model, where what the data cannot tell stays.
     """
 
-    filters: FilterSettings = FilterSettings()
+    filters: FilterSettings = field(default_factory=FilterSettings)
     horizon_s: float = 0.5
     rod_mass_kg: float = 0.5
 
@@ -81,28 +80,28 @@ def identify(
     quality = {"condition": min(linear.condition, 1e15)}
     quality |= {f"torque_residual_{k + 1}_n_m": float(v) for k, v in enumerate(linear.torque_std)}
     findings = list(_identifiability(linear))
-    told = np.array([name not in linear.not_excited for name in model.names])
-    if findings:
-        parameters, method = linear.parameters, "least squares on the torque equation, jackknife over blocks"
-        score, information, run = _linear_blocks(model, blocks, linear, settings)
-        told &= np.array([all(name not in group for group in linear.not_separable) for name in model.names])
-    else:
+    told = np.array([name not in linear.not_told for name in model.names])
+    fit: ShootingFit | None = None
+    if not findings:
         windows = cut_windows(logs, settings.horizon_s, settings.filters)
         fit = shoot(model, windows, linear.parameters)
         if not fit.converged:
-            what = "the fit to motion did not converge; its intervals may be too narrow"
+            what = "the fit to motion did not converge, so the result rests on the torque equation alone"
             findings.append(Finding("warning", what, "record runs with larger and faster motion"))
-        parameters, method, run = fit.parameters, _METHOD, windows.run
+            fit = None
+    if fit is None:
+        fitted, method = linear.parameters, "least squares on the torque equation, jackknife over blocks"
+        score, information, run = _linear_blocks(blocks, linear, settings)
+    else:
+        fitted, method, run = fit.parameters, "multiple shooting, jackknife over windows", windows.run
         score, information = fit.score, fit.information
         quality["motion_residual_rad"] = fit.rms_rad
     spread = clustered(score[:, told], information[:, told][:, :, told], run)
     findings += _spread_findings(model, blocks, spread, told)
-    if not is_feasible(model, parameters):
-        moved = nearest_feasible(model, parameters, information.sum(0))
-        findings.append(_projection(model, parameters, moved, spread, told))
-        parameters = moved
-    center = linear.parameters if "motion_residual_rad" not in quality else fit.parameters
-    estimates = _estimates(model, parameters, center, spread, told, method)
+    parameters = nearest_feasible(model, fitted, spread.covariance, told)
+    if parameters is not fitted:
+        findings.append(_projection(model, fitted, parameters, spread, told))
+    estimates = _estimates(model, parameters, fitted, spread, told, method)
     count = int(sum(log.seconds for log in logs))
     names = tuple(estimates)
     record = CalibrationRecord(
@@ -112,7 +111,7 @@ def identify(
 
 
 def _linear_blocks(
-    model: ArmModel, blocks: Sequence[TorqueBlock], linear: LinearFit, settings: IdentifySettings
+    blocks: Sequence[TorqueBlock], linear: LinearFit, settings: IdentifySettings
 ) -> tuple[Float, Float, Float]:
     """Return score (B, P), information (B, P, P) and run (B,) of blocks of about the horizon."""
     scores, hessians, runs = [], [], []
@@ -145,7 +144,7 @@ def _identifiability(linear: LinearFit) -> list[Finding]:
     return out
 
 
-def _spread_findings(model: ArmModel, blocks: Sequence[TorqueBlock], spread: Spread, told: Float) -> list[Finding]:
+def _spread_findings(model: ArmModel, blocks: Sequence[TorqueBlock], spread: Spread, told: Mask) -> list[Finding]:
     """Name what is told apart poorly: directions whose uncertain effect is a large part of the torques."""
     out = []
     if spread.runs_disagree:
@@ -163,18 +162,19 @@ def _spread_findings(model: ArmModel, blocks: Sequence[TorqueBlock], spread: Spr
     return out
 
 
-def _projection(model: ArmModel, before: Float, after: Float, spread: Spread, told: Float) -> Finding:
+def _projection(model: ArmModel, before: Float, after: Float, spread: Spread, told: Mask) -> Finding:
     std = np.full(len(before), np.inf)
     std[told] = np.sqrt(np.diag(spread.covariance))
     changed = np.abs(after - before) > 1e-9 + 1e-6 * np.abs(before)
     strongly = bool(np.any(np.abs(after - before) > 3 * std))
-    moved = ", ".join(f"{n} from {b:.3g} to {a:.3g}" for n, b, a, c in zip(model.names, before, after, changed) if c)  # noqa: B905
+    triples = zip(model.names, before, after, strict=True)
+    moved = ", ".join(f"{n} from {b:.3g} to {a:.3g}" for (n, b, a), c in zip(triples, changed, strict=True) if c)
     next_step = "check lengths, the sign of each column and the zero of each joint" if strongly else ""
     return Finding("warning" if strongly else "note", f"no bodies have the fitted parameters; moved {moved}", next_step)
 
 
 def _estimates(
-    model: ArmModel, parameters: Float, fitted: Float, spread: Spread, told: Float, method: str
+    model: ArmModel, parameters: Float, fitted: Float, spread: Spread, told: Mask, method: str
 ) -> dict[str, Estimate]:
     """Return intervals about what was fitted, held open to what it was moved to."""
     std = np.full(len(parameters), np.nan)

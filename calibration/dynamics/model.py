@@ -5,8 +5,8 @@ With lengths and gravity known, the motion depends on two numbers a link and on 
 
     T = 1/2 sum_k J_k w_k^2 + sum_{i<j} l_i h_j w_i w_j cos(theta_i - theta_j),   V = -g sum_k h_k cos(theta_k)
 
-with `J_k = I_k + m_k c_k^2 + l_k^2 (m_{k+1} + ... + m_N)` and `h_k = m_k c_k + l_k (m_{k+1} + ... + m_N)`. These are the
-base (minimal) parameters in closed form (Gautier and Khalil 1990; Khalil and Dombre 2002, chapter 9). The five of a
+with `J_k = I_k + m_k c_k^2 + l_k^2 (m_{k+1} + ... + m_N)` and `h_k = m_k c_k + l_k (m_{k+1} + ... + m_N)`. These are
+the base (minimal) parameters in closed form (Gautier and Khalil 1990; Khalil and Dombre 2002, chapter 9). The five of a
 double pendulum in textbooks (Siciliano et al. 2009, section 7.3) are J_1, J_2, l_1 h_2, g h_1, g h_2.
 """
 
@@ -21,6 +21,7 @@ from calibration.errors import InputError
 from calibration.physics import STANDARD_GRAVITY_M_S2
 
 Float = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 Part = tuple[str, int]
 
 _UNITS = {

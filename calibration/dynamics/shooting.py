@@ -93,10 +93,6 @@ def shoot(model: ArmModel, windows: Windows, parameters: Float) -> ShootingFit:
     return ShootingFit(x, score, information, float(np.sqrt(np.mean(rest**2))), converged)
 
 
-def _basis(slopes: Float, count: int) -> Float:
-    return np.linalg.qr(slopes[..., count:])[0]
-
-
 def _project(basis: Float, values: Float) -> Float:
     """Return values (W, N, K) without what the first states (W, N, S) can explain."""
     return np.asarray(values - basis @ (basis.transpose(0, 2, 1) @ values))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -85,7 +86,7 @@ def simulate(
 
     q, v, h = positions.astype(np.float64), velocities.astype(np.float64), step_s
     all_q, all_v = [q], [v]
-    for now, after in zip(torques[:-1], torques[1:], strict=True):
+    for now, after in itertools.pairwise(torques):
         middle = 0.5 * (now + after)
         a1 = slope(q, v, now)
         v2 = v + 0.5 * h * a1
