@@ -13,7 +13,6 @@ from calibration.pendulum import PendulumLink, PendulumRig
 # A uniform rod's inertia about its centre is a quarter of the sum of that and mass times centre squared.
 _ROD_SHARE = 0.25
 _SMALLEST_SHARE = 0.002
-_POSITIVE = ("viscous", "coulomb", "rotor")
 
 
 def link_masses(model: ArmModel, parameters: Float) -> tuple[tuple[float, float, float], ...] | None:
@@ -65,15 +64,31 @@ def uniform_rods(model: ArmModel, masses_kg: Sequence[float]) -> Float:
     return base_parameters(model, links)
 
 
-def is_feasible(model: ArmModel, parameters: Float) -> bool:
-    """Return whether bodies can have these parameters: positive masses and inertias, friction that takes energy."""
-    signed = [
-        v for v, (kind, _) in zip(parameters, model.parts, strict=True) if kind in ("viscous", "coulomb", "rotor")
-    ]
-    return link_masses(model, parameters) is not None and min(signed, default=0.0) >= 0
+def is_feasible(model: ArmModel, parameters: Float, speed_rad_s: float = np.inf) -> bool:
+    """Return whether bodies can have these parameters: positive masses and inertias, friction that takes energy.
+
+    Friction may fall with speed, so a viscous part below 0 is allowed as long as the whole friction of a joint takes
+    energy up to `speed_rad_s`; at infinity it must be 0 or more, as in a `PendulumRig`.
+    """
+    return link_masses(model, parameters) is not None and bool(
+        np.all(parameters >= _lowest(model, parameters, speed_rad_s))
+    )
 
 
-def nearest_feasible(model: ArmModel, parameters: Float, covariance: Float, told: Mask) -> Float:
+def _lowest(model: ArmModel, parameters: Float, speed_rad_s: float) -> Float:
+    """Return the least value (P,) that each parameter may have, by what takes energy."""
+    out = np.full(len(parameters), -np.inf)
+    for column, (kind, k) in enumerate(model.parts):
+        if kind in ("coulomb", "rotor"):
+            out[column] = 0.0
+        elif kind == "viscous":
+            out[column] = -max(_value(model, parameters, "coulomb", k), 0.0) / speed_rad_s
+    return out
+
+
+def nearest_feasible(
+    model: ArmModel, parameters: Float, covariance: Float, told: Mask, speed_rad_s: float = np.inf
+) -> Float:
     """Return the feasible parameters (P,) that are the most likely given the fitted ones; these, if they are feasible.
 
     Least squares over logarithms of masses, centres and inertias, and over friction bounded below by 0, so every
@@ -84,8 +99,9 @@ def nearest_feasible(model: ArmModel, parameters: Float, covariance: Float, told
         parameters: (P,), fitted.
         covariance: (K, K), of those that the data told.
         told: (P,), which these are; the others stay near where they are.
+        speed_rad_s: up to which friction must take energy.
     """
-    if is_feasible(model, parameters):
+    if is_feasible(model, parameters, speed_rad_s):
         return parameters
     whole = np.diag(np.maximum(np.abs(parameters), 1e-2) ** 2)
     whole[np.ix_(told, told)] = covariance
@@ -93,7 +109,7 @@ def nearest_feasible(model: ArmModel, parameters: Float, covariance: Float, told
     root = axes.T / np.sqrt(np.maximum(values, values[-1] * 1e-12))[:, None]
     count = model.joints
     rest = [c for c, (kind, _) in enumerate(model.parts) if kind not in ("inertia", "moment")]
-    low = [-np.inf] * 3 * count + [0.0 if model.parts[c][0] in _POSITIVE else -np.inf for c in rest]
+    low = np.concatenate([np.full(3 * count, -20.0), _lowest(model, parameters, speed_rad_s)[rest]])
 
     def expanded(z: Float) -> Float:
         rows = np.exp(z[: 3 * count]).reshape(count, 3)
@@ -107,10 +123,9 @@ def nearest_feasible(model: ArmModel, parameters: Float, covariance: Float, told
         top = max(abs(_value(model, parameters, "moment", k)) for k in range(count)) or 0.1
         bodies = tuple((top / n, n / 2, top * n / 12) for n in model.lengths_m)
     start = np.concatenate([np.log(np.array(bodies)).ravel(), np.maximum(parameters[rest], low[3 * count :])])
-    upper = [20.0] * 3 * count + [np.inf] * len(rest)
-    low[: 3 * count] = [-20.0] * 3 * count
-    inside = np.clip(start, np.array(low) + 1e-12, np.array(upper) - 1e-12)
-    done = least_squares(lambda z: root @ (expanded(z) - parameters), inside, bounds=(low, upper), max_nfev=400)
+    high = np.concatenate([np.full(3 * count, 20.0), np.full(len(rest), np.inf)])
+    inside = np.clip(start, low + 1e-12, high - 1e-12)
+    done = least_squares(lambda z: root @ (expanded(z) - parameters), inside, bounds=(low, high), max_nfev=400)
     return expanded(np.asarray(done.x))
 
 

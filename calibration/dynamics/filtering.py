@@ -23,12 +23,12 @@ class FilterSettings:
         motion_hz: of positions, before they are differentiated. About eight times the fundamental: dry friction puts
             odd harmonics into the motion that the friction term needs.
         torque_hz: of both sides of the torque equation (Gautier's parallel filter). An acceleration's noise grows with
-            the square of frequency and biases the inertias towards zero, so it lies just above the third harmonic.
+            the square of frequency and biases the inertias towards zero, so it lies at about twice the fundamental.
         edge_s: dropped at both ends, where a two-sided filter has one side only.
     """
 
     motion_hz: float = 10.0
-    torque_hz: float = 4.0
+    torque_hz: float = 3.0
     edge_s: float = 0.2
 
 

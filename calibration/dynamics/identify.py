@@ -10,14 +10,15 @@ import numpy as np
 from calibration.calibration_record import CalibrationRecord, Finding, rows_of
 from calibration.dynamics.covariance import Spread, clustered
 from calibration.dynamics.equations import LinearFit, TorqueBlock, solve_linear, stacked
-from calibration.dynamics.feasible import nearest_feasible, uniform_rods
-from calibration.dynamics.filtering import FilterSettings
+from calibration.dynamics.feasible import nearest_feasible, rig_of, uniform_rods
+from calibration.dynamics.filtering import FilterSettings, differentiate
 from calibration.dynamics.logs import MotionLog
 from calibration.dynamics.model import ArmModel, Float, Mask
 from calibration.dynamics.shooting import ShootingFit, shoot
 from calibration.dynamics.windows import cut_windows
 from calibration.errors import InputError
 from calibration.estimate import Estimate
+from calibration.pendulum import PendulumRig
 
 _LARGE_EFFECT = 0.3
 
@@ -50,6 +51,22 @@ class ArmFit:
     model: ArmModel
     parameters: Float
     record: CalibrationRecord
+
+    def rig(self, name: str, description: str, torque_limits: Sequence[float]) -> PendulumRig:
+        """Return a pendulum for the simulator, whose viscous friction may not be below 0; see `rig_of`.
+
+        Raises:
+            ValueError: no motor, or not a limit a joint.
+        """
+        told = np.array([n in self.record.estimates for n in self.model.names])
+        covariance = self.record.covariance_matrix()
+        return rig_of(
+            self.model,
+            nearest_feasible(self.model, self.parameters, covariance, told),
+            name,
+            description,
+            torque_limits,
+        )
 
 
 def identify(
@@ -98,7 +115,10 @@ def identify(
         quality["motion_residual_rad"] = fit.rms_rad
     spread = clustered(score[:, told], information[:, told][:, :, told], run)
     findings += _spread_findings(model, blocks, spread, told)
-    parameters = nearest_feasible(model, fitted, spread.covariance, told)
+    speed = max(
+        float(np.abs(differentiate(g.positions, g.step_s, settings.filters.motion_hz).velocities).max()) for g in logs
+    )
+    parameters = nearest_feasible(model, fitted, spread.covariance, told, speed)
     if parameters is not fitted:
         findings.append(_projection(model, fitted, parameters, spread, told))
     estimates = _estimates(model, parameters, fitted, spread, told, method)

@@ -60,13 +60,8 @@ def shoot(model: ArmModel, windows: Windows, parameters: Float) -> ShootingFit:
         fine = bool(np.isfinite(left).all() and np.isfinite(slopes).all())
         cost = float(np.mean(np.sqrt(np.mean(left**2, axis=1)))) if fine else np.inf
         if fine and cost <= best * 1.001:
-            kept, best, x, start, damping = (
-                (left, slopes, _basis(slopes, len(x))),
-                cost,
-                tried,
-                tried_start,
-                damping / 10,
-            )
+            kept = left, slopes, np.linalg.qr(slopes[..., len(x) :])[0]
+            best, x, start, damping = cost, tried, tried_start, damping / 10
         else:
             damping, converged = max(damping * 30, 1e-3), False
         if kept is None:
