@@ -84,7 +84,7 @@ def design_excitation(
     random = np.random.default_rng(seed)
     starts = [random.normal(size=model.joints * harmonics * 2) for _ in range(20)]
     best = min(starts, key=loss)
-    found = minimize(loss, best, method="Powell", options={"maxiter": 3, "maxfev": 1500}).x
+    found = minimize(loss, best, method="Powell", options={"maxiter": 2, "maxfev": 500}).x
     chosen = within(min((best, found), key=loss))
     return Excitation(period_s, chosen, _log_det(model, chosen, period_s, times))
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import least_squares
 
-from calibration.dynamics.model import ArmModel, Float, Mask
+from calibration.dynamics.model import ArmModel, Float
 from calibration.pendulum import PendulumLink, PendulumRig
 
 # A uniform rod's inertia about its centre is a quarter of the sum of that and mass times centre squared.
 _ROD_SHARE = 0.25
 _SMALLEST_SHARE = 0.002
+# Of the projection: inertia about the centre over mass times centre squared.
+_SMALLEST_RATIO = 0.01
 
 
 def link_masses(model: ArmModel, parameters: Float) -> tuple[tuple[float, float, float], ...] | None:
@@ -86,34 +88,31 @@ def _lowest(model: ArmModel, parameters: Float, speed_rad_s: float) -> Float:
     return out
 
 
-def nearest_feasible(
-    model: ArmModel, parameters: Float, covariance: Float, told: Mask, speed_rad_s: float = np.inf
-) -> Float:
+def nearest_feasible(model: ArmModel, parameters: Float, metric: Float, speed_rad_s: float = np.inf) -> Float:
     """Return the feasible parameters (P,) that are the most likely given the fitted ones; these, if they are feasible.
 
-    Least squares over logarithms of masses, centres and inertias, and over friction bounded below by 0, so every
+    Least squares over logarithms of masses, centres and ratios of inertias, and over friction bounded below by 0, so every
     iterate is a body (Traversaro et al. 2016).
 
     Args:
         model: names the parameters.
         parameters: (P,), fitted.
-        covariance: (K, K), of those that the data told.
-        told: (P,), which these are; the others stay near where they are.
+        metric: (P, P), inverse covariance of their errors.
         speed_rad_s: up to which friction must take energy.
     """
     if is_feasible(model, parameters, speed_rad_s):
         return parameters
-    whole = np.diag(np.maximum(np.abs(parameters), 1e-2) ** 2)
-    whole[np.ix_(told, told)] = covariance
-    values, axes = np.linalg.eigh(whole)
-    root = axes.T / np.sqrt(np.maximum(values, values[-1] * 1e-12))[:, None]
+    values, axes = np.linalg.eigh(metric)
+    root = axes.T * np.sqrt(np.maximum(values, 0.0))[:, None]
     count = model.joints
     rest = [c for c, (kind, _) in enumerate(model.parts) if kind not in ("inertia", "moment")]
-    low = np.concatenate([np.full(3 * count, -20.0), _lowest(model, parameters, speed_rad_s)[rest]])
+    low = np.concatenate(
+        [np.tile([-20.0, -20.0, np.log(_SMALLEST_RATIO)], count), _lowest(model, parameters, speed_rad_s)[rest]]
+    )
 
     def expanded(z: Float) -> Float:
-        rows = np.exp(z[: 3 * count]).reshape(count, 3)
-        links = [PendulumLink(n, *map(float, row)) for n, row in zip(model.lengths_m, rows, strict=True)]
+        rows = np.exp(z[: 3 * count]).reshape(count, 3).tolist()
+        links = [PendulumLink(n, m, c, r * m * c**2) for n, (m, c, r) in zip(model.lengths_m, rows, strict=True)]
         out = base_parameters(model, links)
         out[rest] = z[3 * count :]
         return out
@@ -122,7 +121,9 @@ def nearest_feasible(
     if bodies is None:
         top = max(abs(_value(model, parameters, "moment", k)) for k in range(count)) or 0.1
         bodies = tuple((top / n, n / 2, top * n / 12) for n in model.lengths_m)
-    start = np.concatenate([np.log(np.array(bodies)).ravel(), np.maximum(parameters[rest], low[3 * count :])])
+    table = np.array(bodies)
+    table[:, 2] /= table[:, 0] * table[:, 1] ** 2
+    start = np.concatenate([np.log(table).ravel(), np.maximum(parameters[rest], low[3 * count :])])
     high = np.concatenate([np.full(3 * count, 20.0), np.full(len(rest), np.inf)])
     inside = np.clip(start, low + 1e-12, high - 1e-12)
     done = least_squares(lambda z: root @ (expanded(z) - parameters), inside, bounds=(low, high), max_nfev=400)
