@@ -91,8 +91,8 @@ def _lowest(model: ArmModel, parameters: Float, speed_rad_s: float) -> Float:
 def nearest_feasible(model: ArmModel, parameters: Float, metric: Float, speed_rad_s: float = np.inf) -> Float:
     """Return the feasible parameters (P,) that are the most likely given the fitted ones; these, if they are feasible.
 
-    Least squares over logarithms of masses, centres and ratios of inertias, and over friction bounded below by 0, so every
-    iterate is a body (Traversaro et al. 2016).
+    Least squares over logarithms of masses, centres and ratios of inertias, and over bounded friction, so every iterate
+    is a body (Traversaro et al. 2016).
 
     Args:
         model: names the parameters.

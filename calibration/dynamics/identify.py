@@ -46,11 +46,13 @@ class ArmFit:
         model: names the parameters.
         parameters: (P,), physically feasible; those that the data did not tell are at the un-identified model's.
         record: estimates of the parameters that the data told, and findings.
+        metric: (P, P), inverse covariance of the parameters' errors; what the data did not tell is held weakly.
     """
 
     model: ArmModel
     parameters: Float
     record: CalibrationRecord
+    metric: Float
 
     def rig(self, name: str, description: str, torque_limits: Sequence[float]) -> PendulumRig:
         """Return a pendulum for the simulator, whose viscous friction may not be below 0; see `rig_of`.
@@ -58,15 +60,8 @@ class ArmFit:
         Raises:
             ValueError: no motor, or not a limit a joint.
         """
-        told = np.array([n in self.record.estimates for n in self.model.names])
-        covariance = self.record.covariance_matrix()
-        return rig_of(
-            self.model,
-            nearest_feasible(self.model, self.parameters, covariance, told),
-            name,
-            description,
-            torque_limits,
-        )
+        parameters = nearest_feasible(self.model, self.parameters, self.metric)
+        return rig_of(self.model, parameters, name, description, torque_limits)
 
 
 def identify(
@@ -115,10 +110,10 @@ def identify(
         quality["motion_residual_rad"] = fit.rms_rad
     spread = clustered(score[:, told], information[:, told][:, :, told], run)
     findings += _spread_findings(model, blocks, spread, told)
-    speed = max(
-        float(np.abs(differentiate(g.positions, g.step_s, settings.filters.motion_hz).velocities).max()) for g in logs
-    )
-    parameters = nearest_feasible(model, fitted, spread.covariance, told, speed)
+    metric = _metric(fitted, information.sum(0), spread, told)
+    cut_hz = settings.filters.motion_hz
+    speed = max(float(np.abs(differentiate(g.positions, g.step_s, cut_hz).velocities).max()) for g in logs)
+    parameters = nearest_feasible(model, fitted, metric, speed)
     if parameters is not fitted:
         findings.append(_projection(model, fitted, parameters, spread, told))
     estimates = _estimates(model, parameters, fitted, spread, told, method)
@@ -127,7 +122,14 @@ def identify(
     record = CalibrationRecord(
         "dynamics", source, count, estimates, names, rows_of(spread.covariance), quality, tuple(findings)
     )
-    return ArmFit(model, parameters, record)
+    return ArmFit(model, parameters, record, metric)
+
+
+def _metric(fitted: Float, information: Float, spread: Spread, told: Mask) -> Float:
+    if told.all():
+        return np.asarray(np.linalg.pinv(spread.covariance, rcond=1e-12, hermitian=True))
+    # A sum that the data told keeps its value when its parts move.
+    return np.asarray(information + np.diag(1 / np.maximum(np.abs(fitted), 1e-2) ** 2))
 
 
 def _linear_blocks(
