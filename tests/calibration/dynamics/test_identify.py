@@ -114,7 +114,8 @@ def test_left_out_runs_of_a_real_arm_are_explained(real_data):
     scores = leave_one_run_out(model, read_logs(real_data / "double_pendulum"))
     assert all(score.times_better > 3 for score in scores)
     explained = {(s.run, joint): value for s in scores for joint, value in s.torque_r2.items()}
-    # There inertia cancels gravity: the torque is a sixth of either and mostly friction.
+    # There the torque (0.23 N m, root mean square) is a seventh of what link 1's inertia alone takes (1.6 N m), so a
+    # small error of either model or acceleration is large against it.
     assert explained.pop(("20230629-143339", 1)) > 0.8
     assert min(explained.values()) >= 0.95
 
