@@ -1,0 +1,1 @@
+"""Identification of pendulum-like planar arms from recorded motion and torque."""
