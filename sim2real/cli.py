@@ -24,6 +24,7 @@ COMMANDS = {
     "pretrain": "pretrain a perception model on an endless stream of simulated frames",
     "finetune": "fine-tune a pretrained model on a few labelled photographs",
     "evaluate": "score a model on photographs that it never saw",
+    "calibrate": "measure the station: lens, hand-eye, camera, light, timing, dynamics; and whether it has changed",
     "transfer": "measure the whole way: error against the number of labelled photographs",
     "train": "train a policy in simulation: Stable-Baselines3, goals, hindsight, randomized worlds",
     "distill": "teach a camera policy what an expert or a trained policy does (DAgger)",
@@ -70,6 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(name: str, words: list[str]) -> int:
+    if name == "calibrate":
+        from sim2real.calibrate.command import calibrate
+
+        line, status = calibrate(words, _parse)
+        _print(line)
+        return status
     from sim2real import configs, policy_configs
 
     place = policy_configs if name in _POLICY_COMMANDS else configs
