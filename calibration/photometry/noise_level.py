@@ -1,0 +1,133 @@
+"""Noise from single frames: what a second difference leaves over in smooth places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.calibration_record import Finding
+from calibration.estimate import Estimate
+from calibration.photometry.frames import Array, Float, Picture, block_mean, in_blocks
+from calibration.photometry.intervals import of_mean, root_of
+
+_SECOND = np.array([1.0, -2.0, 1.0])
+_SECOND_WIDE = np.array([1.0, 0.0, -2.0, 0.0, 1.0])
+ROUNDING = 1 / 12
+# Slope of the smoothed picture that still counts as smooth, grey levels a pixel.
+_SMOOTH = 1.0
+_FEWEST_PLACES = 30
+_OUTLIER = 4.0
+_LEVEL_BINS = 8
+_METHOD = "second differences in smooth blocks (Immerkaer 1996, two scales), interval between places"
+
+
+@dataclass(frozen=True)
+class NoiseLevel:
+    """Noise of single frames.
+
+    Attributes:
+        estimates: `sensor.noise` and `sensor.grain`, grey levels; empty when no place is smooth.
+        quality: standard deviation of all noise by brightness, `noise_at_level_48` and so on, grey levels.
+        findings: what the frames cannot tell.
+    """
+
+    estimates: dict[str, Estimate]
+    quality: dict[str, float]
+    findings: tuple[Finding, ...]
+
+
+def noise_level(pictures: Sequence[Picture]) -> NoiseLevel:
+    """Return the noise of pictures (H, W, 3), from each of them alone.
+
+    The operator of Immerkaer 1996 (Fast noise variance estimation) removes what is linear; on noise of independent
+    pixels its mean square is 36 variances. Noise of two by two pixels (`grain`) passes a ninth of that, and all of it
+    when the taps lie two pixels apart, which tells the two from each other. Smooth places are chosen on a smoothed
+    picture, nearly independent of what is measured, and outliers within a brightness (texture) are left out, as in
+    the noise level function of Liu et al. 2006. Rounding to grey levels (1/12) is taken off.
+    """
+    rows = [_statistics(p) for p in pictures]
+    fine, wide, level = (np.stack([r[k] for r in rows]) for k in range(3))
+    usable = np.isfinite(fine)
+    if usable.any(axis=(0, 3)).sum() < _FEWEST_PLACES:
+        what = f"noise is not identifiable: fewer than {_FEWEST_PLACES} smooth blocks of 8 x 8 pixels"
+        return NoiseLevel({}, {}, (Finding("warning", what, "measure it on a static sequence"),))
+    keep = _typical(wide, level, usable)
+    grain2 = _by_place(9 / 8 * (wide - fine), keep)
+    white2 = _by_place(fine - (wide - fine) / 8 - ROUNDING, keep)
+    estimates = {
+        "sensor.noise": root_of(of_mean(white2, "1", _METHOD), "grey level of 255", _METHOD),
+        "sensor.grain": root_of(of_mean(grain2, "1", _METHOD), "grey level of 255", _METHOD),
+    }
+    quality = _function_of_level(wide, level, keep)
+    return NoiseLevel(estimates, quality, _findings(estimates, float((fine[keep] < 0.01).mean())))
+
+
+def _statistics(picture: Picture) -> tuple[Float, Float, Float]:
+    """Return mean squares of both operators over 36, NaN where not smooth, and mean levels, each (h, w, 3)."""
+    values = picture.astype(np.float32)
+    fine = block_mean(cv2.sepFilter2D(values, -1, _SECOND, _SECOND) ** 2) / np.float32(36)
+    wide = block_mean(cv2.sepFilter2D(values, -1, _SECOND_WIDE, _SECOND_WIDE) ** 2) / np.float32(36)
+    level = block_mean(values)
+    smoothed = cv2.GaussianBlur(values, (0, 0), 2.5)
+    slope = np.hypot(cv2.Sobel(smoothed, -1, 1, 0), cv2.Sobel(smoothed, -1, 0, 1)).max(axis=2) / 8
+    steepest = in_blocks(cv2.dilate(slope, np.ones((7, 7), np.uint8))).max(axis=(1, 3))
+    spread = np.sqrt(wide)
+    is_smooth = (steepest < _SMOOTH + 0.1 * np.median(spread))[..., None]
+    is_inside = (level > 4 * spread + 1) & (level < 254 - 4 * spread)
+    hidden = ~(is_smooth & is_inside)
+    # At the border the operators see mirrored pixels.
+    hidden[[0, -1]] = True
+    hidden[:, [0, -1]] = True
+    return np.where(hidden, np.nan, fine), np.where(hidden, np.nan, wide), level
+
+
+def _typical(wide: Float, level: Float, usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which blocks vary as much as others of their brightness."""
+    keep = usable.copy()
+    edges = np.quantile(level[usable], np.linspace(0, 1, 9))
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        inside = usable & (level >= low) & (level <= high)
+        for _ in range(8):
+            values = wide[inside & keep]
+            if values.size < 4:
+                break
+            centre = float(np.median(values))
+            # Texture lies above only, so that the width is that of the lower half.
+            width = 1.4826 * float(np.median(centre - values[values <= centre]))
+            keep &= ~(inside & (np.abs(wide - centre) > _OUTLIER * width + 1e-6))
+            if (inside & keep).sum() == values.size:
+                break
+    return keep
+
+
+def _by_place(values: Float, keep: NDArray[np.bool_]) -> Array:
+    """Return the mean over frames and channels at every place, so that the same texture counts once."""
+    weight = keep.sum(axis=(0, 3))
+    total = np.where(keep, values, 0.0).sum(axis=(0, 3), dtype=np.float64)
+    return np.asarray((total[weight > 0] / weight[weight > 0]), np.float64)
+
+
+def _function_of_level(wide: Float, level: Float, keep: NDArray[np.bool_]) -> dict[str, float]:
+    found = {}
+    for k in range(_LEVEL_BINS):
+        inside = keep & (level >= 32 * k) & (level < 32 * (k + 1))
+        if inside.sum() >= _FEWEST_PLACES:
+            variance = max(float(wide[inside].mean()) - ROUNDING, 0.0)
+            found[f"noise_at_level_{32 * k + 16}"] = variance**0.5
+    return found
+
+
+def _findings(estimates: dict[str, Estimate], flat_share: float) -> tuple[Finding, ...]:
+    found = []
+    if flat_share > 0.05:
+        what = f"{100 * flat_share:.0f} % of the smooth blocks hold no noise at all: compression removed it"
+        found.append(Finding("warning", what + ", the true noise is larger", "measure it on raw or png frames"))
+    noise, grain = estimates["sensor.noise"], estimates["sensor.grain"]
+    if grain.value > 0.5 * noise.value and grain.low > 0:
+        what = f"noise of neighbouring pixels is alike (grain {grain.value:.2f}, noise {noise.value:.2f} grey levels)"
+        found.append(Finding("note", what + ": demosaicing or compression", "set sensor.noise and sensor.grain both"))
+    return tuple(found)
