@@ -19,8 +19,8 @@ Frames = Path | Sequence[Picture]
 
 BLOCK = 8
 _ENDINGS = (".jpg", ".jpeg", ".png", ".bmp")
-# Beyond these levels a pixel may be clipped.
-_DARKEST, _BRIGHTEST = 2, 252
+# Beyond these levels of a smoothed picture a pixel may be clipped.
+_DARKEST, _BRIGHTEST = 15, 240
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,9 @@ def blocks_of(pictures: Sequence[Picture]) -> Blocks:
     for picture in pictures:
         tiles = in_blocks(picture)
         means.append(tiles.mean(axis=(1, 3), dtype=np.float32))
-        clean.append((tiles.min(axis=(1, 3, 4)) > _DARKEST) & (tiles.max(axis=(1, 3, 4)) < _BRIGHTEST))
+        # Smoothed, so that noise does not choose which dark pixels count.
+        smooth = in_blocks(cv2.blur(picture, (5, 5)))
+        clean.append((smooth.min(axis=(1, 3, 4)) > _DARKEST) & (smooth.max(axis=(1, 3, 4)) < _BRIGHTEST))
     return Blocks(np.stack(means), np.stack(clean))
 
 

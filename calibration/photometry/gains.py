@@ -68,7 +68,8 @@ def _refined(logs: Float, reference: Float) -> tuple[Array, Array, Array]:
     stops, error, share = np.full((len(logs), 3), np.nan), np.full((len(logs), 3), np.nan), np.zeros(len(logs))
     for k, frame in enumerate(logs):
         ratio = (frame - reference).reshape(-1, 3)
-        ratio = ratio[np.isfinite(ratio).all(axis=1)]
+        known = np.isfinite(ratio).all(axis=1)
+        ratio, base = ratio[known], reference.reshape(-1, 3)[known]
         if len(ratio) < FEWEST_BLOCKS:
             continue
         centre = np.median(ratio, axis=0)
@@ -78,8 +79,12 @@ def _refined(logs: Float, reference: Float) -> tuple[Array, Array, Array]:
         kept = ratio[(away < limit).all(axis=1)]
         if len(kept) < FEWEST_BLOCKS:
             continue
-        stops[k] = kept.mean(axis=0)
-        error[k] = kept.std(axis=0, ddof=1) / np.sqrt(len(kept))
+        # A ratio of sums: the logarithm of a noisy dark value is too low on average.
+        weight = np.exp2(base[(away < limit).all(axis=1)])
+        ratios = (weight * np.exp2(kept)).sum(axis=0) / weight.sum(axis=0)
+        stops[k] = np.log2(ratios)
+        rest = weight * (np.exp2(kept) / ratios - 1)
+        error[k] = np.sqrt((rest**2).sum(axis=0)) / weight.sum(axis=0) / np.log(2)
     return stops, error, share
 
 

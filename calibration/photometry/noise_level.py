@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,22 +87,33 @@ def _statistics(picture: Picture) -> tuple[Float, Float, Float]:
 
 
 def _typical(wide: Float, level: Float, usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which blocks vary as much as others of their brightness."""
-    keep = usable.copy()
-    edges = np.quantile(level[usable], np.linspace(0, 1, 9))
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    """Return which blocks vary as much as others of their brightness, by themselves and over all frames.
+
+    Cube roots of mean squares are nearly normal (Wilson & Hilferty 1931), so that cutting both sides alike does not
+    pull the mean.
+    """
+    root = np.cbrt(np.where(usable, wide, np.nan))
+    relative = np.full_like(root, np.nan)
+    edges = np.quantile(level[usable], np.linspace(0, 1, 7))
+    for low, high in itertools.pairwise(edges):
         inside = usable & (level >= low) & (level <= high)
-        for _ in range(8):
-            values = wide[inside & keep]
-            if values.size < 4:
-                break
-            centre = float(np.median(values))
-            # Texture lies above only, so that the width is that of the lower half.
-            width = 1.4826 * float(np.median(centre - values[values <= centre]))
-            keep &= ~(inside & (np.abs(wide - centre) > _OUTLIER * width + 1e-6))
-            if (inside & keep).sum() == values.size:
-                break
-    return keep
+        if inside.sum() >= 4:
+            centre, width = _lower_scale(root[inside])
+            relative[inside] = (root[inside] - centre) / width
+    keep = np.abs(np.nan_to_num(relative, nan=np.inf)) < _OUTLIER
+    weight = keep.sum(axis=(0, 3))
+    place = np.where(keep, relative, 0.0).sum(axis=(0, 3)) / np.sqrt(np.maximum(weight, 1))
+    for _ in range(4):
+        inside = weight > 0
+        centre, width = _lower_scale(place[inside])
+        weight = np.where(np.abs(place - centre) < 3 * width, weight, 0)
+    return keep & (weight > 0)[None, :, :, None]
+
+
+def _lower_scale(values: Float) -> tuple[float, float]:
+    """Return median and width of the lower half: texture lies above only."""
+    centre = float(np.median(values))
+    return centre, max(1.4826 * float(np.median(centre - values[values <= centre])), 1e-6)
 
 
 def _by_place(values: Float, keep: NDArray[np.bool_]) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,7 +124,7 @@ def _misfit(blocks: StaticBlocks, predicted: Float) -> float:
     level, variance = blocks.level.ravel(), blocks.variance.ravel()
     edges = np.quantile(level, np.linspace(0, 1, 11))
     found = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         inside = (level >= low) & (level <= high)
         if mean := float(variance[inside].mean()):
             found.append(float(predicted.ravel()[inside].mean()) / mean - 1)

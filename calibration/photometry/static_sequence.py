@@ -71,8 +71,8 @@ def static_blocks(pictures: Sequence[Picture]) -> StaticBlocks:
     square = (rest**2).sum(axis=0) * per_freedom
     across = (rest[:, :, :-1] * rest[:, :, 1:]).sum(axis=0) * per_freedom
     down = (rest[:, :-1] * rest[:, 1:]).sum(axis=0) * per_freedom
-    together = cv2.copyMakeBorder(across, 0, 0, 0, 1, cv2.BORDER_REPLICATE)
-    together = together + cv2.copyMakeBorder(down, 0, 1, 0, 0, cv2.BORDER_REPLICATE)
+    together = cv2.copyMakeBorder(across, 0, 0, 0, 1, cv2.BORDER_REFLECT_101)
+    together = together + cv2.copyMakeBorder(down, 0, 1, 0, 0, cv2.BORDER_REFLECT_101)
     noise = 4 * np.sqrt(block_mean(square).max(axis=2))
     darkest, brightest = block_extremes(middle)
     kept = (darkest > noise + 0.5) & (brightest < 254.5 - noise)

@@ -50,7 +50,7 @@ def measure_tone_curve(frames: Frames, exposures_ev: Sequence[float]) -> Calibra
         )
         finding = Finding("warning", what, f"record {FEWEST_FRAMES} or more exposures over one stop, nothing moving")
         return CalibrationRecord("photometry", given.source, count, {}, findings=(finding,))
-    slope, std, misfit = _slope(steps[seen], gains.stops[seen].mean(axis=1), gains.error[seen].mean(axis=1))
+    slope, std, misfit = _slope(steps[seen], gains.stops[seen].mean(axis=1))
     estimate = of_student(slope, std, int(seen.sum()) - 2, int(seen.sum()), "1", _METHOD)
     quality = {"misfit_ev": misfit, "range_ev": span}
     findings = ()
@@ -60,13 +60,11 @@ def measure_tone_curve(frames: Frames, exposures_ev: Sequence[float]) -> Calibra
     return CalibrationRecord("photometry", given.source, count, {"sensor.gamma": estimate}, (), (), quality, findings)
 
 
-def _slope(steps: Array, stops: Array, error: Array) -> tuple[float, float, float]:
+def _slope(steps: Array, stops: Array) -> tuple[float, float, float]:
     """Return slope, its standard deviation, and the root mean square residual of a line."""
     centred = steps - steps.mean()
     power = float(centred @ centred)
     slope = float(centred @ stops) / power
     rest = stops - stops.mean() - slope * centred
     variance = float(rest @ rest) / max(len(steps) - 2, 1)
-    # The residuals of a handful of frames can be small by chance, the blocks within a frame are many.
-    known = float(np.mean(error**2))
-    return slope, float(np.sqrt(max(variance, known) / power)), float(np.sqrt(np.mean(rest**2)))
+    return slope, float(np.sqrt(variance / power)), float(np.sqrt(np.mean(rest**2)))
