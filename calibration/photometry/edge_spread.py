@@ -41,7 +41,9 @@ def edge_blur(pictures: Sequence[Picture]) -> tuple[Estimate | None, tuple[Findi
         places = _by_place(as_drawn(variance)[is_good], place[is_good])
     sharp = _sharpest(places)
     if len(sharp) < _FEWEST_PLACES:
-        what = f"sensor.blur_px is not identifiable: sharp straight edges in {len(sharp)} places, {_FEWEST_PLACES} needed"
+        what = (
+            f"sensor.blur_px is not identifiable: sharp straight edges in {len(sharp)} places, {_FEWEST_PLACES} needed"
+        )
         return None, (Finding("note", what, "show something with straight, high-contrast edges, such as a board"),)
     squared = of_mean(sharp, "px", _METHOD, _SHARED * float(sharp.mean()))
     value, low, high = (float(np.sqrt(max(v, 0.0))) for v in (squared.value, squared.low, squared.high))

@@ -19,8 +19,8 @@ Frames = Path | Sequence[Picture]
 
 BLOCK = 8
 _ENDINGS = (".jpg", ".jpeg", ".png", ".bmp")
-# Beyond these levels of a smoothed picture a pixel may be clipped.
-_DARKEST, _BRIGHTEST = 15, 240
+# Above this level of a smoothed picture a pixel may be clipped.
+_BRIGHTEST = 240
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Blocks:
 
     Attributes:
         mean: (N, h, w, 3), grey levels.
-        is_clean: (N, h, w), whether no pixel of the block is near black or white in any channel.
+        is_clean: (N, h, w), whether no pixel of the block is near white in any channel.
     """
 
     mean: Float
@@ -87,9 +87,8 @@ def blocks_of(pictures: Sequence[Picture]) -> Blocks:
     for picture in pictures:
         tiles = in_blocks(picture)
         means.append(tiles.mean(axis=(1, 3), dtype=np.float32))
-        # Smoothed, so that noise does not choose which dark pixels count.
-        smooth = in_blocks(cv2.blur(picture, (5, 5)))
-        clean.append((smooth.min(axis=(1, 3, 4)) > _DARKEST) & (smooth.max(axis=(1, 3, 4)) < _BRIGHTEST))
+        # Smoothed, so that noise does not choose which pixels count.
+        clean.append(in_blocks(cv2.blur(picture, (5, 5))).max(axis=(1, 3, 4)) < _BRIGHTEST)
     return Blocks(np.stack(means), np.stack(clean))
 
 

@@ -11,7 +11,9 @@ from calibration.photometry.frames import Array, Blocks, Float
 
 # A block whose ratio to the reference is within this of the frame's gain shows the same thing, stops.
 _SAME_STOPS = 0.1
-_LEAST_LEVEL = 12.0
+# By what the reference and the gain say, not by the noisy level itself, which would choose what noise made bright.
+_LEAST_LEVEL = 20.0
+_ABOVE_BLACK = 3.0
 FEWEST_BLOCKS = 24
 LEAST_SHARE = 0.3
 
@@ -47,13 +49,15 @@ def frame_gains(blocks: Blocks, light: bool = False) -> FrameGains:
         blocks: of the frames, in the order of time or any other.
         light: whether ratios are of linear light (inverse of sRGB), in place of display values.
     """
-    mean = np.where((blocks.is_clean & (blocks.mean.min(axis=3) > _LEAST_LEVEL))[..., None], blocks.mean, np.nan)
+    mean = np.where((blocks.is_clean & (blocks.mean.min(axis=3) > _ABOVE_BLACK))[..., None], blocks.mean, np.nan)
     display = np.log2(mean / 255)
     logs = np.log2(((mean / 255 + 0.055) / 1.055) ** 2.4) if light else display
+    least = _LEAST_LEVEL / 255
+    floor = float(np.log2(((least + 0.055) / 1.055) ** 2.4 if light else least))
     stops = _first_gains(logs)
     for _ in range(3):
         reference = _median(logs - stops[:, None, None, :])
-        stops, error, share = _refined(logs, reference)
+        stops, error, share = _refined(logs, reference, stops, floor)
     return FrameGains(stops - np.nanmedian(stops, axis=0), error, share, np.asarray(2.0**reference * 255, np.float32))
 
 
@@ -64,11 +68,12 @@ def _first_gains(logs: Float) -> Array:
     return np.array([[_median_1d((frame - base)[..., c]) for c in range(3)] for frame in logs])
 
 
-def _refined(logs: Float, reference: Float) -> tuple[Array, Array, Array]:
+def _refined(logs: Float, reference: Float, before: Array, floor: float) -> tuple[Array, Array, Array]:
     stops, error, share = np.full((len(logs), 3), np.nan), np.full((len(logs), 3), np.nan), np.zeros(len(logs))
     for k, frame in enumerate(logs):
         ratio = (frame - reference).reshape(-1, 3)
-        known = np.isfinite(ratio).all(axis=1)
+        bright = (reference + before[k] > floor).reshape(-1, 3)
+        known = (np.isfinite(ratio) & bright).all(axis=1)
         ratio, base = ratio[known], reference.reshape(-1, 3)[known]
         if len(ratio) < FEWEST_BLOCKS:
             continue

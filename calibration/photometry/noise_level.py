@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from calibration.calibration_record import Finding
 from calibration.estimate import Estimate
 from calibration.photometry.frames import Array, Float, Picture, block_mean, in_blocks
-from calibration.photometry.intervals import of_mean, root_of
+from calibration.photometry.intervals import of_student, root_of
 
 _SECOND = np.array([1.0, -2.0, 1.0])
 _SECOND_WIDE = np.array([1.0, 0.0, -2.0, 0.0, 1.0])
 ROUNDING = 1 / 12
 # Slope of the smoothed picture that still counts as smooth, grey levels a pixel.
-_SMOOTH = 1.0
+_SMOOTH = 0.6
 _FEWEST_PLACES = 30
 _OUTLIER = 4.0
+_REGION = 3
 _LEVEL_BINS = 8
 _METHOD = "second differences in smooth blocks (Immerkaer 1996, two scales), interval between places"
 
@@ -57,11 +58,11 @@ def noise_level(pictures: Sequence[Picture]) -> NoiseLevel:
         what = f"noise is not identifiable: fewer than {_FEWEST_PLACES} smooth blocks of 8 x 8 pixels"
         return NoiseLevel({}, {}, (Finding("warning", what, "measure it on a static sequence"),))
     keep = _typical(wide, level, usable)
-    grain2 = _by_place(9 / 8 * (wide - fine), keep)
-    white2 = _by_place(fine - (wide - fine) / 8 - ROUNDING, keep)
+    grain2 = _mean_by_region(9 / 8 * (wide - fine), keep)
+    white2 = _mean_by_region(fine - (wide - fine) / 8 - ROUNDING, keep)
     estimates = {
-        "sensor.noise": root_of(of_mean(white2, "1", _METHOD), "grey level of 255", _METHOD),
-        "sensor.grain": root_of(of_mean(grain2, "1", _METHOD), "grey level of 255", _METHOD),
+        "sensor.noise": root_of(white2, "grey level of 255", _METHOD),
+        "sensor.grain": root_of(grain2, "grey level of 255", _METHOD),
     }
     quality = _function_of_level(wide, level, keep)
     return NoiseLevel(estimates, quality, _findings(estimates, float((fine[keep] < 0.01).mean())))
@@ -75,7 +76,7 @@ def _statistics(picture: Picture) -> tuple[Float, Float, Float]:
     level = block_mean(values)
     smoothed = cv2.GaussianBlur(values, (0, 0), 2.5)
     slope = np.hypot(cv2.Sobel(smoothed, -1, 1, 0), cv2.Sobel(smoothed, -1, 0, 1)).max(axis=2) / 8
-    steepest = in_blocks(cv2.dilate(slope, np.ones((7, 7), np.uint8))).max(axis=(1, 3))
+    steepest = in_blocks(cv2.dilate(slope, np.ones((11, 11), np.uint8))).max(axis=(1, 3))
     spread = np.sqrt(wide)
     is_smooth = (steepest < _SMOOTH + 0.1 * np.median(spread))[..., None]
     is_inside = (level > 4 * spread + 1) & (level < 254 - 4 * spread)
@@ -116,11 +117,27 @@ def _lower_scale(values: Float) -> tuple[float, float]:
     return centre, max(1.4826 * float(np.median(centre - values[values <= centre])), 1e-6)
 
 
-def _by_place(values: Float, keep: NDArray[np.bool_]) -> Array:
-    """Return the mean over frames and channels at every place, so that the same texture counts once."""
-    weight = keep.sum(axis=(0, 3))
+def _mean_by_region(values: Float, keep: NDArray[np.bool_]) -> Estimate:
+    """Return the mean (h, w over frames and channels) with an interval between regions of 3 x 3 blocks.
+
+    Neighbouring blocks share pixels and texture, and the same place shows the same texture in every frame, so that
+    each region counts once: a ratio estimator with clusters (Cochran 1977, section 6).
+    """
+    weight = keep.sum(axis=(0, 3)).astype(np.float64)
     total = np.where(keep, values, 0.0).sum(axis=(0, 3), dtype=np.float64)
-    return np.asarray((total[weight > 0] / weight[weight > 0]), np.float64)
+    weight, total = _in_regions(weight), _in_regions(total)
+    mean = float(total.sum() / weight.sum())
+    rest = (total - mean * weight)[weight > 0]
+    count = len(rest)
+    std = float(np.sqrt((rest**2).sum() * count / max(count - 1, 1)) / weight.sum())
+    return of_student(mean, std, count - 1, count, "1", _METHOD)
+
+
+def _in_regions(values: Array) -> Array:
+    h, w = (-(-n // _REGION) for n in values.shape)
+    whole = np.zeros((h * _REGION, w * _REGION))
+    whole[: values.shape[0], : values.shape[1]] = values
+    return whole.reshape(h, _REGION, w, _REGION).sum(axis=(1, 3)).ravel()
 
 
 def _function_of_level(wide: Float, level: Float, keep: NDArray[np.bool_]) -> dict[str, float]:
