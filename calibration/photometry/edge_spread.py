@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.calibration_record import Finding
 from calibration.estimate import Estimate
@@ -81,7 +82,7 @@ def _across(grey: Float, turned: bool) -> tuple[Array, Array, Array]:
     return values[inside], _tilt(dx, dy)[y, x][inside].astype(np.float64), place[inside]
 
 
-def _tilt(dx: Float, dy: Float) -> Float:
+def _tilt(dx: NDArray[np.floating], dy: NDArray[np.floating]) -> Float:
     """Return the tilt of edges, by the structure tensor of a small window."""
     xx, xy, yy = (cv2.GaussianBlur(v, (0, 0), 2.0) for v in (dx * dx, dx * dy, dy * dy))
     return np.asarray(-np.tan(0.5 * np.arctan2(2 * xy, xx - yy)), np.float32)

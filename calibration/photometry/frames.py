@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -107,14 +108,15 @@ def _read(folder: Path) -> tuple[list[str], list[Picture]]:
     if not folder.is_dir():
         raise InputError(f"frames must be a folder of pictures, got {folder}; check the path")
     files = sorted(p for p in folder.iterdir() if p.suffix.lower() in _ENDINGS)
-    pictures = []
+    pictures: list[Picture] = []
     for file in files:
         data = np.frombuffer(file.read_bytes(), np.uint8)
         picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
         if picture is None:
             raise InputError(f"frames must be pictures, got something else in {file}; replace or remove the file")
         is_colour = picture.ndim == 3 and picture.shape[2] == 3
-        pictures.append(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if is_colour else picture))
+        # Whatever is not 8-bit RGB is told apart by the check that follows.
+        pictures.append(cast(Picture, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if is_colour else picture))
     return [file.name for file in files], pictures
 
 

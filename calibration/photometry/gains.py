@@ -12,7 +12,7 @@ from calibration.photometry.frames import Array, Blocks, Float
 # A block whose ratio to the reference is within this of the frame's gain shows the same thing, stops.
 _SAME_STOPS = 0.1
 # By what the reference and the gain say, not by the noisy level itself, which would choose what noise made bright.
-_LEAST_LEVEL = 20.0
+_LEAST_LEVEL = 35.0
 _ABOVE_BLACK = 3.0
 FEWEST_BLOCKS = 24
 LEAST_SHARE = 0.3
@@ -93,7 +93,7 @@ def _refined(logs: Float, reference: Float, before: Array, floor: float) -> tupl
     return stops, error, share
 
 
-def _median(values: Float) -> Float:
+def _median(values: NDArray[np.floating]) -> Float:
     """Return the median over frames (h, w, 3), NaN where fewer than half of the frames have a value."""
     known = np.isfinite(values)
     enough = known.mean(axis=0) > 0.5

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.calibration_record import CalibrationRecord, Finding
 from calibration.estimate import Estimate
 from calibration.photometry.colour_faults import cast_frames, swapped_against_colours, swapped_frames
 from calibration.photometry.colour_statistics import colour_statistics
 from calibration.photometry.edge_spread import edge_blur
-from calibration.photometry.frames import Array, Frames, FrameSet, blocks_of, frame_set
+from calibration.photometry.frames import Frames, FrameSet, blocks_of, frame_set
 from calibration.photometry.gains import FrameGains, frame_gains
 from calibration.photometry.intervals import of_spread
 from calibration.photometry.noise_level import noise_level
@@ -58,7 +59,7 @@ def measure_photometry(
     is_cast, findings = cast_frames(given, gains)
     findings += _channel_findings(given, reference, known_rgb)
     few = [given.pictures[k] for k in _spaced(len(given.pictures), _MOST_FRAMES)]
-    noise = noise_level(few)
+    noise = noise_level(few, gains.is_one_scene)
     blur, blur_findings = edge_blur(few)
     fall, fall_findings = vignetting(blocks)
     spreads, spread_findings = _spreads(gains, is_cast, gamma)
@@ -80,7 +81,7 @@ def measure_photometry(
 
 
 def _spreads(
-    gains: FrameGains, is_cast: Array, gamma: float | Estimate
+    gains: FrameGains, is_cast: NDArray[np.bool_], gamma: float | Estimate
 ) -> tuple[dict[str, Estimate], tuple[Finding, ...]]:
     if not gains.is_one_scene:
         share = 100 * float(np.median(gains.still_share))

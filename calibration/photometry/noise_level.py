@@ -20,6 +20,10 @@ _SECOND_WIDE = np.array([1.0, 0.0, -2.0, 0.0, 1.0])
 ROUNDING = 1 / 12
 # Slope of the smoothed picture that still counts as smooth, grey levels a pixel.
 _SMOOTH = 0.6
+# In frames of one scene, a place that is this much steeper in one frame has something passing.
+_PASSING = 2.0
+# Of what leaving out outliers changed: one standard deviation of what texture that stayed may do.
+_LEFT_IN = 0.3
 _FEWEST_PLACES = 30
 _OUTLIER = 4.0
 _REGION = 3
@@ -42,24 +46,30 @@ class NoiseLevel:
     findings: tuple[Finding, ...]
 
 
-def noise_level(pictures: Sequence[Picture]) -> NoiseLevel:
+def noise_level(pictures: Sequence[Picture], is_one_scene: bool = False) -> NoiseLevel:
     """Return the noise of pictures (H, W, 3), from each of them alone.
 
     The operator of Immerkaer 1996 (Fast noise variance estimation) removes what is linear; on noise of independent
     pixels its mean square is 36 variances. Noise of two by two pixels (`grain`) passes a ninth of that, and all of it
     when the taps lie two pixels apart, which tells the two from each other. Smooth places are chosen on a smoothed
     picture, nearly independent of what is measured, and outliers within a brightness (texture) are left out, as in
-    the noise level function of Liu et al. 2006. Rounding to grey levels (1/12) is taken off.
+    the noise level function of Liu et al. 2006. Rounding to grey levels (1/12) is taken off. What leaving out changed
+    widens the interval, because about as much may have stayed in.
+
+    Args:
+        pictures: of one size.
+        is_one_scene: whether they show mostly the same; then a place is smooth in all of them or in none, so that
+            noise has less of a say in what is chosen.
     """
     rows = [_statistics(p) for p in pictures]
-    fine, wide, level = (np.stack([r[k] for r in rows]) for k in range(3))
-    usable = np.isfinite(fine)
+    fine, wide, level, steepness = (np.stack([r[k] for r in rows]) for k in range(4))
+    usable = np.isfinite(fine) & _smooth(steepness, is_one_scene)[..., None]
     if usable.any(axis=(0, 3)).sum() < _FEWEST_PLACES:
         what = f"noise is not identifiable: fewer than {_FEWEST_PLACES} smooth blocks of 8 x 8 pixels"
         return NoiseLevel({}, {}, (Finding("warning", what, "measure it on a static sequence"),))
     keep = _typical(wide, level, usable)
-    grain2 = _mean_by_region(9 / 8 * (wide - fine), keep)
-    white2 = _mean_by_region(fine - (wide - fine) / 8 - ROUNDING, keep)
+    grain2 = _mean_by_region(9 / 8 * (wide - fine), keep, usable)
+    white2 = _mean_by_region(fine - (wide - fine) / 8 - ROUNDING, keep, usable)
     estimates = {
         "sensor.noise": root_of(white2, "grey level of 255", _METHOD),
         "sensor.grain": root_of(grain2, "grey level of 255", _METHOD),
@@ -68,23 +78,35 @@ def noise_level(pictures: Sequence[Picture]) -> NoiseLevel:
     return NoiseLevel(estimates, quality, _findings(estimates, float((fine[keep] < 0.01).mean())))
 
 
-def _statistics(picture: Picture) -> tuple[Float, Float, Float]:
-    """Return mean squares of both operators over 36, NaN where not smooth, and mean levels, each (h, w, 3)."""
+def _smooth(steepness: Float, is_one_scene: bool) -> NDArray[np.bool_]:
+    """Return which blocks (N, h, w) are smooth, from slopes relative to the limit."""
+    if not is_one_scene:
+        return np.asarray(steepness < 1)
+    return np.asarray((np.median(steepness, axis=0) < 1) & (steepness < _PASSING))
+
+
+def _statistics(picture: Picture) -> tuple[Float, Float, Float, Float]:
+    """Return mean squares of both operators over 36, mean levels (h, w, 3), and slopes relative to the limit (h, w).
+
+    The first two are NaN where clipping is near.
+    """
     values = picture.astype(np.float32)
-    fine = block_mean(cv2.sepFilter2D(values, -1, _SECOND, _SECOND) ** 2) / np.float32(36)
-    wide = block_mean(cv2.sepFilter2D(values, -1, _SECOND_WIDE, _SECOND_WIDE) ** 2) / np.float32(36)
+    fine = block_mean(np.square(cv2.sepFilter2D(values, -1, _SECOND, _SECOND), dtype=np.float32)) / np.float32(36)
+    wide = block_mean(
+        np.square(cv2.sepFilter2D(values, -1, _SECOND_WIDE, _SECOND_WIDE), dtype=np.float32)
+    ) / np.float32(36)
     level = block_mean(values)
     smoothed = cv2.GaussianBlur(values, (0, 0), 2.5)
     slope = np.hypot(cv2.Sobel(smoothed, -1, 1, 0), cv2.Sobel(smoothed, -1, 0, 1)).max(axis=2) / 8
     steepest = in_blocks(cv2.dilate(slope, np.ones((11, 11), np.uint8))).max(axis=(1, 3))
     spread = np.sqrt(wide)
-    is_smooth = (steepest < _SMOOTH + 0.1 * np.median(spread))[..., None]
+    steepness = np.asarray(steepest / (_SMOOTH + 0.1 * np.median(spread)), np.float32)
     is_inside = (level > 4 * spread + 1) & (level < 254 - 4 * spread)
-    hidden = ~(is_smooth & is_inside)
+    hidden = ~is_inside
     # At the border the operators see mirrored pixels.
     hidden[[0, -1]] = True
     hidden[:, [0, -1]] = True
-    return np.where(hidden, np.nan, fine), np.where(hidden, np.nan, wide), level
+    return np.where(hidden, np.nan, fine), np.where(hidden, np.nan, wide), level, steepness
 
 
 def _typical(wide: Float, level: Float, usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -104,11 +126,11 @@ def _typical(wide: Float, level: Float, usable: NDArray[np.bool_]) -> NDArray[np
     keep = np.abs(np.nan_to_num(relative, nan=np.inf)) < _OUTLIER
     weight = keep.sum(axis=(0, 3))
     place = np.where(keep, relative, 0.0).sum(axis=(0, 3)) / np.sqrt(np.maximum(weight, 1))
-    for _ in range(4):
+    for _ in range(2):
         inside = weight > 0
         centre, width = _lower_scale(place[inside])
-        weight = np.where(np.abs(place - centre) < 3 * width, weight, 0)
-    return keep & (weight > 0)[None, :, :, None]
+        weight = np.where(np.abs(place - centre) < _OUTLIER * width, weight, 0)
+    return np.asarray(keep & (weight > 0)[None, :, :, None])
 
 
 def _lower_scale(values: Float) -> tuple[float, float]:
@@ -117,7 +139,7 @@ def _lower_scale(values: Float) -> tuple[float, float]:
     return centre, max(1.4826 * float(np.median(centre - values[values <= centre])), 1e-6)
 
 
-def _mean_by_region(values: Float, keep: NDArray[np.bool_]) -> Estimate:
+def _mean_by_region(values: NDArray[np.floating], keep: NDArray[np.bool_], usable: NDArray[np.bool_]) -> Estimate:
     """Return the mean (h, w over frames and channels) with an interval between regions of 3 x 3 blocks.
 
     Neighbouring blocks share pixels and texture, and the same place shows the same texture in every frame, so that
@@ -130,6 +152,7 @@ def _mean_by_region(values: Float, keep: NDArray[np.bool_]) -> Estimate:
     rest = (total - mean * weight)[weight > 0]
     count = len(rest)
     std = float(np.sqrt((rest**2).sum() * count / max(count - 1, 1)) / weight.sum())
+    std = float(np.hypot(std, _LEFT_IN * (float(values[usable].mean()) - mean)))
     return of_student(mean, std, count - 1, count, "1", _METHOD)
 
 
@@ -137,7 +160,7 @@ def _in_regions(values: Array) -> Array:
     h, w = (-(-n // _REGION) for n in values.shape)
     whole = np.zeros((h * _REGION, w * _REGION))
     whole[: values.shape[0], : values.shape[1]] = values
-    return whole.reshape(h, _REGION, w, _REGION).sum(axis=(1, 3)).ravel()
+    return np.asarray(whole.reshape(h, _REGION, w, _REGION).sum(axis=(1, 3)).ravel())
 
 
 def _function_of_level(wide: Float, level: Float, keep: NDArray[np.bool_]) -> dict[str, float]:

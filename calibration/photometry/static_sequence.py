@@ -15,9 +15,9 @@ from calibration.photometry.noise_level import ROUNDING
 _MOVING = 6.0
 
 
-def _decoded(level: NDArray[np.float64]) -> NDArray[np.float64]:
+def _decoded(level: NDArray[np.floating]) -> NDArray[np.float64]:
     display = level / 255
-    return np.where(display <= 0.04045, display / 12.92, ((display + 0.055) / 1.055) ** 2.4)
+    return np.asarray(np.where(display <= 0.04045, display / 12.92, ((display + 0.055) / 1.055) ** 2.4), np.float64)
 
 
 # The inverse transfer function of sRGB (IEC 61966-2-1), and its square slope per grey level.

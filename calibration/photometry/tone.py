@@ -14,6 +14,8 @@ from calibration.photometry.intervals import of_student
 
 FEWEST_FRAMES = 4
 _LEAST_RANGE_EV = 0.2
+# Relative: noise that clips at black, and rounding, lie on all frames.
+_SHARED = 2e-4
 _METHOD = "slope of log ratios against known exposures (Mitsunaga & Nayar 1999 with one exponent), Student"
 
 
@@ -51,9 +53,10 @@ def measure_tone_curve(frames: Frames, exposures_ev: Sequence[float]) -> Calibra
         finding = Finding("warning", what, f"record {FEWEST_FRAMES} or more exposures over one stop, nothing moving")
         return CalibrationRecord("photometry", given.source, count, {}, findings=(finding,))
     slope, std, misfit = _slope(steps[seen], gains.stops[seen].mean(axis=1))
+    std = float(np.hypot(std, _SHARED * slope))
     estimate = of_student(slope, std, int(seen.sum()) - 2, int(seen.sum()), "1", _METHOD)
     quality = {"misfit_ev": misfit, "range_ev": span}
-    findings = ()
+    findings: tuple[Finding, ...] = ()
     if misfit > 0.05:
         what = f"log ratios are off the line by {misfit:.2f} stops: not one exponent"
         findings = (Finding("warning", what, "the camera has a tone curve of another form, or the steps are wrong"),)
