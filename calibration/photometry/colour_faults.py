@@ -32,11 +32,11 @@ def cast_frames(given: FrameSet, gains: FrameGains) -> tuple[NDArray[np.bool_], 
     the same are used; in frames of different scenes the mean colours are.
     """
     stops = gains.stops if gains.is_one_scene else _mean_stops(given.pictures)
+    if len(stops) < _FEWEST_FRAMES:
+        return np.zeros(len(stops), bool), ()
     chroma = stops[:, [0, 2]] - stops[:, [1]]
     shift = chroma - np.nanmedian(chroma, axis=0)
     distance = np.linalg.norm(shift, axis=1)
-    if len(distance) < _FEWEST_FRAMES:
-        return np.zeros(len(distance), bool), ()
     limit = max(_VISIBLE_STOPS, _SPREADS * 1.4826 * float(np.nanmedian(distance)))
     is_cast = distance > limit
     findings = tuple(

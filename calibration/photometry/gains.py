@@ -58,7 +58,9 @@ def frame_gains(blocks: Blocks, light: bool = False) -> FrameGains:
     for _ in range(3):
         reference = _median(logs - stops[:, None, None, :])
         stops, error, share = _refined(logs, reference, stops, floor)
-    return FrameGains(stops - np.nanmedian(stops, axis=0), error, share, np.asarray(2.0**reference * 255, np.float32))
+    if (seen := np.isfinite(stops).all(axis=1)).any():
+        stops = stops - np.median(stops[seen], axis=0)
+    return FrameGains(stops, error, share, np.asarray(2.0**reference * 255, np.float32))
 
 
 def _first_gains(logs: Float) -> Array:

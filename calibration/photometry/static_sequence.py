@@ -61,7 +61,9 @@ def static_blocks(pictures: Sequence[Picture]) -> StaticBlocks:
     width_robust = 1.4826 * np.median(np.abs(away), axis=(1, 2), keepdims=True) + 1e-3
     relative = np.abs(away - np.median(away, axis=(1, 2), keepdims=True))
     # Noise differs with brightness, so a block is judged by its own scatter as well as by that of all.
-    own = np.sqrt(np.stack([block_mean((f - levels.mean(axis=0)) ** 2) for f in levels]).mean(axis=0)) / BLOCK
+    usual = np.median(levels, axis=0)
+    rest_squared = np.stack([block_mean((frame - usual) ** 2) for frame in levels])
+    own = np.sqrt(np.median(rest_squared, axis=0)) / BLOCK
     still = (relative < _MOVING * np.maximum(width_robust, 2 * own)).all(axis=(0, 3))
     gain = means[:, still].sum(axis=1) / means[:, still].sum(axis=(0, 1)) * len(levels)
     steady = levels / gain[:, None, None, :].astype(np.float32)
