@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,10 +62,10 @@ def static_blocks(pictures: Sequence[Picture]) -> StaticBlocks:
     width_robust = 1.4826 * np.median(np.abs(away), axis=(1, 2), keepdims=True) + 1e-3
     relative = np.abs(away - np.median(away, axis=(1, 2), keepdims=True))
     # Noise differs with brightness, so a block is judged by its own scatter as well as by that of all.
-    usual = np.median(levels, axis=0)
-    rest_squared = np.stack([block_mean((frame - usual) ** 2) for frame in levels])
-    own = np.sqrt(np.median(rest_squared, axis=0)) / BLOCK
-    still = (relative < _MOVING * np.maximum(width_robust, 2 * own)).all(axis=(0, 3))
+    # From one frame to the next most blocks do not change, even where something passes.
+    changes = np.stack([block_mean((b - a) ** 2) for a, b in itertools.pairwise(levels)])
+    own = np.sqrt(np.quantile(changes, 0.25, axis=0) / 2) / BLOCK
+    still = np.asarray((relative < _MOVING * np.maximum(width_robust, 2 * own)).all(axis=(0, 3)))
     gain = means[:, still].sum(axis=1) / means[:, still].sum(axis=(0, 1)) * len(levels)
     steady = levels / gain[:, None, None, :].astype(np.float32)
     middle = steady.mean(axis=0)

@@ -15,7 +15,7 @@ from calibration.photometry.intervals import of_student
 FEWEST_FRAMES = 4
 _LEAST_RANGE_EV = 0.2
 # Relative: noise that clips at black, and rounding, lie on all frames.
-_SHARED = 2e-4
+_SHARED = 1e-4
 _METHOD = "slope of log ratios against known exposures (Mitsunaga & Nayar 1999 with one exponent), Student"
 
 

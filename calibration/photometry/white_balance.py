@@ -31,7 +31,7 @@ def station_balance(pictures: Sequence[Picture]) -> dict[str, Estimate]:
         unclipped = levels[levels.max(axis=1) < 250]
         levels = unclipped if len(unclipped) > 10 else levels
         means.append(np.log(levels.mean(axis=0) + 0.5))
-        bright.append(np.log(np.mean(levels**_NORM, axis=0)) / _NORM)
+        bright.append(np.log(np.mean(levels**_NORM, axis=0) + 0.5) / _NORM)
     return {name: _gain(np.array(means), np.array(bright), k) for name, k in _CHANNELS.items()}
 
 
