@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from scipy import stats
 
+from calibration.calibration_record import Finding
 from calibration.estimate import Estimate
 from calibration.photometry.frames import Array
 
 CONFIDENCE = 0.95
+# Noise of this standard deviation in grey levels, or less, rounds to one level nearly everywhere.
+_HIDDEN = 0.4
+_ROUNDING_STD = math.sqrt(1 / 12)
 
 
 def of_mean(values: Array, unit: str, method: str, extra_std: float = 0.0) -> Estimate:
@@ -61,3 +66,20 @@ def root_of(variance: Estimate, unit: str, method: str) -> Estimate:
     """Return the square root of an estimated variance; what is below 0 becomes 0."""
     value, low, high = (math.sqrt(max(v, 0.0)) for v in (variance.value, variance.low, variance.high))
     return Estimate(value, low, high, variance.confidence, variance.count, unit, method)
+
+
+def noise_estimates(white: Estimate, grain: Estimate, method: str) -> tuple[dict[str, Estimate], tuple[Finding, ...]]:
+    """Return `sensor.noise` and `sensor.grain` of estimated variances, grey levels squared, less 1/12 for rounding.
+
+    Where all noise together is hidden by rounding, both intervals go from 0 to what rounding can hide, with a finding.
+    """
+    unit = "grey level of 255"
+    noise, coarse = root_of(white, unit, method), root_of(grain, unit, method)
+    found: tuple[Finding, ...] = ()
+    if math.hypot(noise.value, coarse.value) < _HIDDEN:
+        noise, coarse = (replace(e, low=0.0, high=max(e.high, _HIDDEN)) for e in (noise, coarse))
+        what = f"noise is below {_HIDDEN} grey levels, where rounding hides it"
+        found = (Finding("note", what, "take it for an upper limit"),)
+    # The twelfth that is taken off is exact for noise of more than a third of a level only.
+    noise, coarse = (replace(e, low=0.0, high=_ROUNDING_STD) if e.high < _ROUNDING_STD else e for e in (noise, coarse))
+    return {"sensor.noise": noise, "sensor.grain": coarse}, found

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from calibration.calibration_record import Finding
 from calibration.estimate import Estimate
 from calibration.photometry.frames import Array, Float, Picture, block_mean, in_blocks
-from calibration.photometry.intervals import of_student, root_of
+from calibration.photometry.intervals import noise_estimates, of_student
 
 _SECOND = np.array([1.0, -2.0, 1.0])
 _SECOND_WIDE = np.array([1.0, 0.0, -2.0, 0.0, 1.0])
 ROUNDING = 1 / 12
 # Slope of the smoothed picture that still counts as smooth, grey levels a pixel.
-_SMOOTH = 0.6
+_SMOOTH = 1.0
 # In frames of one scene, a place that is this much steeper in one frame has something passing.
 _PASSING = 2.0
 # Of what leaving out outliers changed: one standard deviation of what texture that stayed may do.
@@ -70,12 +70,9 @@ def noise_level(pictures: Sequence[Picture], is_one_scene: bool = False) -> Nois
     keep = _typical(wide, level, usable)
     grain2 = _mean_by_region(9 / 8 * (wide - fine), keep, usable)
     white2 = _mean_by_region(fine - (wide - fine) / 8 - ROUNDING, keep, usable)
-    estimates = {
-        "sensor.noise": root_of(white2, "grey level of 255", _METHOD),
-        "sensor.grain": root_of(grain2, "grey level of 255", _METHOD),
-    }
+    estimates, hidden = noise_estimates(white2, grain2, _METHOD)
     quality = _function_of_level(wide, level, keep)
-    return NoiseLevel(estimates, quality, _findings(estimates, float((fine[keep] < 0.01).mean())))
+    return NoiseLevel(estimates, quality, hidden + _findings(estimates, float((fine[keep] < 0.01).mean())))
 
 
 def _smooth(steepness: Float, is_one_scene: bool) -> NDArray[np.bool_]:

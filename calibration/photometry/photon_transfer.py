@@ -10,7 +10,7 @@ import numpy as np
 from calibration.calibration_record import CalibrationRecord, Finding
 from calibration.estimate import Estimate
 from calibration.photometry.frames import Array, Float, Frames, frame_set
-from calibration.photometry.intervals import CONFIDENCE, of_mean, root_of
+from calibration.photometry.intervals import CONFIDENCE, noise_estimates, of_mean
 from calibration.photometry.static_sequence import StaticBlocks, static_blocks
 
 FEWEST_FRAMES = 4
@@ -62,10 +62,7 @@ def measure_sensor_noise(frames: Frames) -> CalibrationRecord:
         return CalibrationRecord("photometry", given.source, len(given.pictures), {}, findings=(finding,))
     white = of_mean((blocks.variance - blocks.neighbours).mean(axis=1).astype(np.float64), "1", _GREY)
     grain = of_mean(blocks.neighbours.mean(axis=1).astype(np.float64), "1", _GREY)
-    estimates = {
-        "sensor.noise": root_of(white, "grey level of 255", _GREY),
-        "sensor.grain": root_of(grain, "grey level of 255", _GREY),
-    }
+    estimates, hidden = noise_estimates(white, grain, _GREY)
     line = _fitted(blocks)
     electrons, findings = _electrons(line, blocks)
     quality = {
@@ -73,7 +70,7 @@ def measure_sensor_noise(frames: Frames) -> CalibrationRecord:
         "grey_misfit": _misfit(blocks, np.full_like(blocks.level, blocks.variance.mean())),
         "electron_misfit": _misfit(blocks, (line.slope * blocks.light + line.offset) / blocks.slope_squared),
     }
-    findings += _comparison(quality) if electrons else ()
+    findings += hidden + (_comparison(quality) if electrons else ())
     return CalibrationRecord(
         "photometry", given.source, len(given.pictures), estimates | electrons, quality=quality, findings=findings
     )

@@ -66,7 +66,8 @@ def static_blocks(pictures: Sequence[Picture]) -> StaticBlocks:
     changes = np.stack([block_mean((b - a) ** 2) for a, b in itertools.pairwise(levels)])
     own = np.sqrt(np.quantile(changes, 0.25, axis=0) / 2) / BLOCK
     still = np.asarray((relative < _MOVING * np.maximum(width_robust, 2 * own)).all(axis=(0, 3)))
-    gain = means[:, still].sum(axis=1) / means[:, still].sum(axis=(0, 1)) * len(levels)
+    sums = np.maximum(means[:, still].sum(axis=1), 1e-6)
+    gain = sums / sums.mean(axis=0)
     steady = levels / gain[:, None, None, :].astype(np.float32)
     middle = steady.mean(axis=0)
     rest = steady - middle
@@ -103,5 +104,5 @@ def block_extremes(middle: Float) -> tuple[Float, Float]:
 
 def gain_in_light(light: Float, still: NDArray[np.bool_]) -> Float:
     """Return the gain (N, 3) of each frame of light (N, H, W, 3) on blocks (h, w) that are still."""
-    sums = np.stack([block_mean(frame)[still].sum(axis=0) for frame in light])
+    sums = np.maximum(np.stack([block_mean(frame)[still].sum(axis=0) for frame in light]), 1e-9)
     return np.asarray(sums / sums.mean(axis=0), np.float32)

@@ -142,3 +142,11 @@ def test_grey_and_electron_noise_are_told_from_each_other() -> None:
     sensor = SensorParams(full_well_e=2000.0, read_noise_e=12.0)
     counted = measure_sensor_noise([measure(scene(9), sensor, k) for k in range(8)])
     assert counted.quality["electron_misfit"] < counted.quality["grey_misfit"]
+
+
+def test_noise_that_rounding_hides_is_an_upper_limit() -> None:
+    record = measure_sensor_noise([measure(scene(10), SensorParams(noise=0.1, blur_px=0.8), k) for k in range(6)])
+    estimate = record.estimates["sensor.noise"]
+    assert estimate.low == 0
+    assert estimate.high >= 0.28
+    assert "rounding hides it" in what(record)
