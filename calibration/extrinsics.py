@@ -32,7 +32,7 @@ class CameraPrior:
         return np.asarray(np.maximum(np.array(stds), 1e-6))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CameraFit:
     """A refined camera.
 
@@ -42,6 +42,7 @@ class CameraFit:
         estimates: change with 95 % intervals (Laplace approximation), by parameter.
         residual_px: root mean square reprojection error over the inliers.
         count: observations used.
+        covariance: (7, 7) of the change: shift (m), rotation vector (rad), relative focal length.
     """
 
     view: CameraView
@@ -49,6 +50,7 @@ class CameraFit:
     estimates: dict[str, Estimate]
     residual_px: float
     count: int
+    covariance: Array
 
 
 def fit_camera(
@@ -114,7 +116,8 @@ def refine_camera(
         x = np.asarray(solution.x)
     assert solution is not None
     covariance = np.linalg.inv(solution.jac.T @ solution.jac)
-    half = 1.96 * np.sqrt(np.diag(covariance)) * scales
+    covariance = covariance * np.outer(scales, scales)
+    half = 1.96 * np.sqrt(np.diag(covariance))
     values = x * scales
     final = residual(view_of(x))
     inlier = np.linalg.norm(final, axis=1) < 4.0
@@ -124,7 +127,7 @@ def refine_camera(
         for name, unit, v, h, base in zip(_NAMES, _UNITS, values, half, (0.0,) * 6 + (1.0,), strict=True)
     }
     view = view_of(x)
-    return CameraFit(view, change_of(values), estimates, rms, len(final))
+    return CameraFit(view, change_of(values), estimates, rms, len(final), covariance)
 
 
 def change_of(values: Array) -> CameraParams:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -61,4 +62,4 @@ def refitted_camera(
     )
     width, height = rig.camera.image_size_px
     view = CameraView(fit.view.intrinsics.resized(width, height), fit.view.world_from_camera)
-    return CameraFit(view, fit.change, fit.estimates, fit.residual_px, fit.count)
+    return replace(fit, view=view)

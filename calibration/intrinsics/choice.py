@@ -30,8 +30,8 @@ class LensChoice:
 def choose_lens(views: Sequence[BoardView], kinds: Sequence[str] = tuple(LENS_KINDS)) -> LensChoice:
     """Return the fit whose lens predicts held-out points best; of two as good, the one with fewer numbers.
 
-    Each lens is fitted to some of the views; of the others, every second point gives the pose of the board, and the rest
-    are predicted.
+    Each lens is fitted to some of the views; of the others, every second point gives the pose of the board, and the
+    rest are predicted.
 
     Raises:
         InputError: too few views.

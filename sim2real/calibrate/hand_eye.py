@@ -25,7 +25,7 @@ from sim2real.calibrate.configs import HandEyeConfig
 from sim2real.calibrate.inputs import new_folder, read_poses
 from sim2real.calibrate.page import write_calibration
 from sim2real.calibrate.plots import bars, scatter
-from sim2real.calibrate.views import drawn, find_board, rejected
+from sim2real.calibrate.views import Pictures, drawn, find_board, rejected
 
 Float = NDArray[np.float64]
 
@@ -83,8 +83,13 @@ def lens_of(path: Path) -> CameraIntrinsics:
 
 
 def _write(
-    out: Path, config: HandEyeConfig, fit: HandEyeFit, record: CalibrationRecord, tried: dict[str, float], pictures
-) -> str:  # type: ignore[no-untyped-def]
+    out: Path,
+    config: HandEyeConfig,
+    fit: HandEyeFit,
+    record: CalibrationRecord,
+    tried: dict[str, float],
+    pictures: Pictures,
+) -> str:
     predicted = [
         fit.predict(pose, view.points_m)
         for pose, view in zip(fit.problem.base_from_flange, fit.problem.views, strict=True)

@@ -74,8 +74,8 @@ def read_poses(folder: Path) -> dict[str, Float]:
         length = math.hypot(*values[3:])
         if abs(length - 1.0) > _UNIT:
             raise InputError(
-                f"{path} line {number}: a quaternion has length 1, got {length:.3g} of {values[3:]}; are its columns qx qy "
-                "qz qw?"
+                f"{path} line {number}: a quaternion has length 1, got {length:.3g} of {values[3:]}; are its "
+                "columns qx qy qz qw?"
             )
         name = str(row["file"])
         if name in poses:

@@ -17,7 +17,9 @@ from sim2real.calibrate.page import write_calibration
 from sim2real.calibrate.plots import bars, coverage, scatter
 from sim2real.calibrate.views import drawn, find_board, rejected
 
-_METHOD = "smallest reprojection error over the lens and one pose of the board for each view (Zhang 2000); 95 % from the curvature"
+_METHOD = (
+    "smallest reprojection error over the lens and a pose of the board a view (Zhang 2000); 95 % from the curvature"
+)
 _LITTLE = 0.6
 
 
@@ -44,11 +46,9 @@ def run(config: IntrinsicsConfig) -> tuple[str, int]:
     names = [v.name for v in fit.views] + [n for n, _ in fit.bad]
     plots = [
         scatter(every, "scatter", "Residuals of all points: a round cloud without a pattern is what should be here."),
-        bars(
-            names, errors + [e for _, e in fit.bad], [n for n, _ in fit.bad], "root mean square error, px", "views",
-            "Error of each view; orange: left out.",
-        ),
-        coverage(np.concatenate([v.pixels for v in fit.views]), fit.views[0].size_px, "coverage", "Where points were seen."),
+        bars(names, [*errors, *(e for _, e in fit.bad)], [n for n, _ in fit.bad], "error, px (rms)", "views",
+             "Error of each view; orange: left out."),
+        coverage(np.concatenate([v.pixels for v in fit.views]), fit.views[0].size_px, "coverage", "Where points were."),
     ]  # fmt: skip
     table = ("Lens models", ("model", "error of held-out points, px"), [(k, f"{v:.3f}") for k, v in held_out.items()])
     line = write_calibration(

@@ -18,10 +18,12 @@ from calibration.records import write_record, write_text
 from sim2real import __version__
 
 _STYLE = """
-:root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--soft:#5b6470;--line:#d7dce2;--bad:#b3261e;--warn:#8a5a00;--good:#0b6b3a}
+:root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--soft:#5b6470;--line:#d7dce2;--bad:#b3261e;--warn:#8a5a00;
+--good:#0b6b3a}
 @media(prefers-color-scheme:dark){:root{--bg:#14171b;--fg:#e6e9ed;--soft:#9aa4b0;--line:#333a42;--bad:#ff8a80;
 --warn:#e0b050;--good:#6fd19c;--c0:#5fb3ef;--c1:#ff9a52;--c2:#4fc9a0}}
-body{font:16px/1.5 system-ui,sans-serif;background:var(--bg);color:var(--fg);max-width:62rem;margin:0 auto;padding:1.5rem}
+body{font:16px/1.5 system-ui,sans-serif;background:var(--bg);color:var(--fg);max-width:62rem;margin:0 auto;
+padding:1.5rem}
 h1{font-size:1.5rem;margin:0 0 .3rem}h2{font-size:1.1rem;margin:2rem 0 .5rem}
 table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--line);
 text-align:left}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.soft{color:var(--soft)}

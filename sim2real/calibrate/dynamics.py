@@ -1,0 +1,93 @@
+"""`sim2real calibrate dynamics`."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from calibration.dynamics.filtering import torque_equations
+from calibration.dynamics.identify import ArmFit, IdentifySettings, identify
+from calibration.dynamics.logs import MotionLog, read_logs
+from calibration.dynamics.model import ArmModel
+from calibration.dynamics.scoring import leave_one_run_out
+from calibration.errors import InputError
+from calibration.pendulum import PendulumRig, load_pendulum
+from calibration.records import write_text
+from sim2real.calibrate.configs import DynamicsConfig
+from sim2real.calibrate.inputs import new_folder
+from sim2real.calibrate.page import Plot, write_calibration
+from sim2real.calibrate.plots import curves
+
+
+def run(config: DynamicsConfig) -> tuple[str, int]:
+    """Identify; return one line and the exit status.
+
+    Raises:
+        InputError: logs that cannot be read, or of another number of joints than the pendulum has.
+    """
+    rig = load_pendulum(config.rig)
+    logs = read_logs(config.real)
+    model = ArmModel(tuple(link.length_m for link in rig.links), rig.gravity_m_s2)
+    if logs[0].positions.shape[1] != model.joints:
+        raise InputError(
+            f"pendulum {rig.name} has {model.joints} joints, and {logs[0].name} has {logs[0].positions.shape[1]}"
+        )
+    known = {log.name for log in logs}
+    for name in config.test_runs:
+        if name not in known:
+            raise InputError(
+                f"--test-runs must name logs of {config.real}, got '{name}'; known: {', '.join(sorted(known))}"
+            )
+    out = new_folder(config.out)
+    settings = IdentifySettings()
+    used = [log for log in logs if log.name not in config.test_runs]
+    fit = identify(model, used, str(config.real), settings)
+    plots = [_torques(fit, log, settings) for log in logs[:2]]
+    rows = []
+    if len(logs) > 1:
+        for score in leave_one_run_out(model, logs, settings):
+            if config.test_runs and score.run not in config.test_runs:
+                continue
+            r2 = ", ".join(f"joint {joint}: {value:.3f}" for joint, value in score.torque_r2.items())
+            times = f"{score.times_better:.1f}"
+            rows.append((score.run, r2, f"{score.motion_rad:.4f}", f"{score.rods_motion_rad:.4f}", times))
+    header = (
+        "left-out run",
+        "R2 of torque, driven joints",
+        "identified: rad over 0.5 s",
+        "uniform rods: rad",
+        "times better",
+    )
+    made = fit.rig(
+        f"{rig.name}_identified",
+        f"{rig.name}, identified from {config.real.name}",
+        [link.torque_limit for link in rig.links],
+    )
+    write_pendulum(out / "pendulum.toml", made)
+    line = write_calibration(out, f"Dynamics of {rig.name}", fit.record, plots, (), [("Left-out runs", header, rows)])
+    return f"{line}; {out / 'pendulum.toml'}", 0 if fit.record.is_usable else 3
+
+
+def write_pendulum(path: Path, rig: PendulumRig) -> None:
+    """Write a pendulum as TOML."""
+    lines = [
+        "# Made by sim2real calibrate dynamics.",
+        "format = 1",
+        f'name = "{rig.name}"',
+        f'description = "{rig.description}"',
+    ]
+    lines.append(f"gravity_m_s2 = {rig.gravity_m_s2!r}")
+    for link in rig.links:
+        lines += ["", "[[links]]", *(f"{f.name} = {float(getattr(link, f.name))!r}" for f in fields(link))]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def _torques(fit: ArmFit, log: MotionLog, settings: IdentifySettings) -> Plot:
+    matrix, torques = torque_equations(fit.model, log, settings.filters)
+    joint = int(np.argmax(np.sqrt(np.mean(torques**2, axis=0))))
+    time = np.arange(len(torques), dtype=np.float64) * log.step_s
+    lines = [("measured", torques[:, joint]), ("explained", np.asarray(matrix @ fit.parameters, np.float64)[:, joint])]
+    caption = f"{log.name}: torque of joint {joint + 1}, both through the same low-pass filter."
+    return curves(time, lines, ("time, s", "torque, N m"), f"torque-{log.name}", caption)

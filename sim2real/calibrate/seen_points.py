@@ -1,0 +1,121 @@
+"""Where the labelled object is in photographs, seen without a network: coloured balls, or what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from calibration.alignment import median_picture
+from calibration.errors import InputError
+from calibration.rig import Rig
+from calibration.view import CameraView
+from sim2real.realdata import RealFrame
+
+Float = NDArray[np.float64]
+Picture = NDArray[np.uint8]
+
+# A body is coloured when its channels differ by this share of the brightest.
+_COLOURED = 0.4
+_HUE_DEG, _SATURATION, _DARKEST = 18.0, 0.35, 0.12
+# A blob is a ball's when it is as large as the ball should be, within this factor, and not further off than this share
+# of the picture's width.
+_SIZE_FACTOR, _REACH = 2.5, 0.3
+
+
+def seen_points(rig: Rig, view: CameraView, frames: Sequence[RealFrame], pictures: dict[str, Picture]) -> Float:
+    """Return pixels (N, K, 2) of the keypoints in labelled photographs; NaN where one is not seen.
+
+    Keypoints in the middle of coloured balls are found by their colour. A single keypoint of another body is the middle
+    of what differs from the median of the photographs.
+
+    Args:
+        rig: the station.
+        view: its camera, at the size of the photographs; it tells which ball is which.
+        frames: labelled.
+        pictures: of full size, by file; all of them make the median.
+
+    Raises:
+        InputError: the rig's keypoints can be found in neither way.
+    """
+    balls = _balls(rig)
+    if balls is not None:
+        return np.array([_coloured(view, f.keypoints_world, balls, pictures[f.file]) for f in frames])
+    if len(rig.keypoints) != 1:
+        raise InputError(
+            f"rig {rig.name}: without --model, keypoints must be the middles of coloured balls, or one on the only "
+            f"thing that moves, got {len(rig.keypoints)}"
+        )
+    empty = median_picture(list(pictures.values()))
+    return np.array([[_different(pictures[f.file], empty)] for f in frames])
+
+
+def _balls(rig: Rig) -> list[tuple[float, tuple[float, float, float]]] | None:
+    """Return radius and colour of the ball of each keypoint; None when one is no coloured ball."""
+    bodies = {b.name: b for b in rig.bodies}
+    found = []
+    for keypoint in rig.keypoints:
+        body = bodies.get(keypoint.frame)
+        if body is None or body.shape != "sphere" or any(keypoint.point_m):
+            return None
+        if max(body.rgb) - min(body.rgb) < _COLOURED * max(body.rgb):
+            return None
+        found.append((float(body.half_extents_m()[0]), body.rgb))
+    return found
+
+
+def _coloured(
+    view: CameraView, points: Float, balls: list[tuple[float, tuple[float, float, float]]], picture: Picture
+) -> Float:
+    hsv = cv2.cvtColor(picture.astype(np.float32) / 255.0, cv2.COLOR_RGB2HSV)
+    expected = view.project(points)
+    depth = view.world_from_camera.inverse().apply(points)[:, 2]
+    blobs, sizes = [], []
+    for rgb in {rgb for _, rgb in balls}:
+        hue = float(cv2.cvtColor(np.array([[rgb]], np.float32), cv2.COLOR_RGB2HSV)[0, 0, 0])
+        away = np.abs((hsv[..., 0] - hue + 180.0) % 360.0 - 180.0)
+        mask = ((away < _HUE_DEG) & (hsv[..., 1] > _SATURATION) & (hsv[..., 2] > _DARKEST)).astype(np.uint8)
+        mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
+        contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        for contour in contours:
+            # Highlights are white, so the outline, filled, is taken and not the coloured pixels alone.
+            area = cv2.contourArea(contour)
+            if len(contour) < 8 or area < 12:
+                continue
+            (x, y), (one, two), _ = cv2.fitEllipse(contour)
+            blobs.append((x, y))
+            sizes.append(0.25 * (one + two))
+    found = np.full((len(balls), 2), np.nan)
+    if not blobs:
+        return found
+    radii = np.array([r for r, _ in balls]) * view.intrinsics.fx_px / np.maximum(depth, 1e-3)
+    ratio = np.abs(np.log(np.array(sizes)[None, :] / radii[:, None]))
+    apart = np.linalg.norm(expected[:, None] - np.array(blobs)[None], axis=2)
+    cost = apart + 50.0 * ratio
+    cost[(ratio > np.log(_SIZE_FACTOR)) | (apart > _REACH * view.intrinsics.width_px)] = 1e6
+    for k, blob in zip(*linear_sum_assignment(cost), strict=True):
+        if cost[k, blob] < 1e6:
+            found[k] = blobs[blob]
+    return found
+
+
+def _different(picture: Picture, empty: Picture) -> Float:
+    """Return the middle (2,) of the largest thing that differs from the empty station; NaN without one."""
+    lab, lab_empty = (cv2.cvtColor(p, cv2.COLOR_RGB2LAB).astype(np.float32) for p in (picture, empty))
+    # Auto exposure changes the whole picture: compare after matching the medians.
+    lab -= np.median(lab - lab_empty, axis=(0, 1))
+    difference = np.clip(np.linalg.norm(lab - lab_empty, axis=2), 0, 255).astype(np.uint8)
+    _, mask = cv2.threshold(cv2.GaussianBlur(difference, (0, 0), 3.0), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    _, _, stats, centres = cv2.connectedComponentsWithStats(mask)
+    if len(stats) < 2:
+        return np.full(2, np.nan)
+    largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    x, y, w, h = stats[largest, :4].tolist()
+    height, width = picture.shape[:2]
+    if x <= 1 or y <= 1 or x + w >= width - 1 or y + h >= height - 1:
+        # Cut off by the border, its middle is not the middle of the thing.
+        return np.full(2, np.nan)
+    return np.asarray(centres[largest], np.float64)
