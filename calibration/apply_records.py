@@ -196,14 +196,32 @@ def _camera_with(camera: Camera, lens: CameraIntrinsics, pose: Pose, widths: Mea
 
 
 def _with_sensor(rig: Rig, record: CalibrationRecord) -> Rig:
-    names = [n for n in record.estimates if n.startswith(("sensor.", "lens."))]
-    if not names:
+    """Return the rig with how its sensor's values vary, at the size that a model sees.
+
+    A picture that is made smaller by averaging loses blur and noise by the same factor; grain, which is two pixels wide,
+    half as much. The cast of the whole station is not known better than the colours in view (see `station_balance`), so
+    the interval of that guess is part of the width about 1. The level of exposure is the light's, which photographs
+    alone do not tell from the sensor's, and is left to the preset.
+    """
+    share = rig.input_size_px[0] / rig.camera.image_size_px[0]
+    factors = {
+        "sensor.noise": share,
+        "sensor.grain": min(1.0, 2.0 * share),
+        "sensor.blur_px": share,
+        "sensor.gamma": 1.0,
+    }
+    values = {
+        name: (record.estimates[name].value * factor, record.estimates[name].std() * factor)
+        for name, factor in factors.items()
+        if name in record.estimates
+    }
+    for number, channel in ((0, "r"), (2, "b")):
+        spread, level = (record.estimates.get(f"sensor.white_balance.{channel}{end}") for end in (".std", ""))
+        if spread is not None and level is not None:
+            values[f"sensor.white_balance[{number}]"] = (1.0, float(np.hypot(spread.value, level.std())))
+    if not values:
         return rig
-    entry = Measured(
-        f"photometry of {record.source}",
-        tuple(names),
-        tuple(record.estimates[n].value for n in names),
-        tuple(record.estimates[n].std() for n in names),
-    )
-    kept = tuple(m for m in rig.measured if not set(m.targets) & set(names))
-    return replace(rig, measured=(*kept, entry))
+    names = tuple(values)
+    mean, std = tuple(m for m, _ in values.values()), tuple(s for _, s in values.values())
+    entry = Measured(f"photometry of {record.source}", names, mean, std)
+    return replace(rig, measured=(*(m for m in rig.measured if not set(m.targets) & set(names)), entry))

@@ -8,12 +8,13 @@ from collections import defaultdict
 from calibration.measured import Measured
 from calibration.rig import Rig
 from sim2real.correlation import Correlation
-from sim2real.distributions import Normal
+from sim2real.distributions import Normal, TruncatedNormal
 from sim2real.randomization import Channel
 
 _ELEMENT = re.compile(r"^(.*)\[(\d+)\]$")
 # Lengths of the vectors that are measured by elements.
 _LENGTHS = {"shift_m": 3, "tilt_rad": 3, "principal_shift": 2, "distortion_shift": 5, "white_balance": 3}
+_POSITIVE, _LEAST = ("sensor.noise", "sensor.grain", "sensor.blur_px", "sensor.gamma"), 1e-4
 _NEUTRAL = {"white_balance": 1.0}
 
 
@@ -34,7 +35,16 @@ def _channels(entry: Measured) -> list[Channel]:
     for target, mean, std in zip(entry.targets, entry.mean, entry.std, strict=True):
         match = _ELEMENT.match(target)
         if match is None:
-            found.append(Channel(target, Normal(mean, std)))
+            # What cannot be negative is cut at 0, about which an upper limit lies symmetrically.
+            positive = target in _POSITIVE
+            found.append(
+                Channel(
+                    target,
+                    TruncatedNormal(mean, max(std, _LEAST), 0.0, mean + 4.0 * max(std, _LEAST))
+                    if positive
+                    else Normal(mean, std),
+                )
+            )
         else:
             vectors[match.group(1)][int(match.group(2))] = (mean, std)
     for target, elements in vectors.items():

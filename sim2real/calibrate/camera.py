@@ -129,9 +129,18 @@ def _record(
     quality |= {f"camera.q{axis}": v for axis, v in zip("xyzw", pose.quat_xyzw, strict=True)}
     quality |= {"width_px": float(lens.width_px), "height_px": float(lens.height_px), "focal_px": lens.fx_px}
     moved = float(np.linalg.norm(np.subtract(pose.position_m, before.world_from_camera.position_m)))
-    quality |= {"moved_m": moved, "fitted_px": _mean_px(fit.view, seen), "fitted_before_px": _mean_px(before, seen)}
+    quality |= {
+        "moved_m": moved,
+        "fitted_px": _mean_px(fit.view, seen),
+        "fitted_median_px": _median_px(fit.view, seen),
+        "fitted_before_px": _mean_px(before, seen),
+    }
     if len(held_out.points):
-        quality |= {"held_out_px": _mean_px(fit.view, held_out), "held_out_before_px": _mean_px(before, held_out)}
+        quality |= {
+            "held_out_px": _mean_px(fit.view, held_out),
+            "held_out_median_px": _median_px(fit.view, held_out),
+            "held_out_before_px": _mean_px(before, held_out),
+        }
     findings = []
     change = np.array([*fit.change.shift_m, *fit.change.tilt_rad])
     prior = np.array([rig.camera.position_std_m] * 3 + [rig.camera.rotation_std_rad] * 3)
@@ -150,6 +159,10 @@ def _record(
 
 def _mean_px(view: CameraView, seen: _Seen) -> float:
     return float(np.linalg.norm(view.project(seen.points) - seen.pixels, axis=1).mean())
+
+
+def _median_px(view: CameraView, seen: _Seen) -> float:
+    return float(np.median(np.linalg.norm(view.project(seen.points) - seen.pixels, axis=1)))
 
 
 def _drawn(frame: RealFrame, picture: NDArray[np.uint8], before: CameraView, after: CameraView, seen: _Seen) -> Shown:

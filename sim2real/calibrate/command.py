@@ -15,6 +15,7 @@ COMMANDS = {
     "intrinsics": (configs.IntrinsicsConfig, "fit a lens to photographs of a board"),
     "hand-eye": (configs.HandEyeConfig, "find a camera on or beside a robot"),
     "camera": (configs.CameraConfig, "refine a rig's camera on labelled photographs"),
+    "rigid": (configs.RigidConfig, "find one frame from another by points known in both"),
     "photometry": (configs.PhotometryConfig, "measure noise, exposure, white balance, blur"),
     "timing": (configs.TimingConfig, "measure periods, lost frames and delays"),
     "dynamics": (configs.DynamicsConfig, "identify a planar arm from logs"),

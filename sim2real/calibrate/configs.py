@@ -68,6 +68,20 @@ class CameraConfig:
 
 
 @dataclass(frozen=True)
+class RigidConfig:
+    """Find one frame from another, by points that are known in both."""
+
+    log: Path
+    """CSV file with a row for each point"""
+    into: tuple[str, str, str]
+    """columns x y z in the first frame, metres"""
+    points: tuple[str, str, str]
+    """columns x y z of the same points in the second frame, metres"""
+    out: Path
+    """new folder for record and page"""
+
+
+@dataclass(frozen=True)
 class PhotometryConfig:
     """Measure what the camera makes of light, from unlabelled photographs of the station."""
 

@@ -13,6 +13,7 @@ from calibration.alignment import median_picture
 from calibration.errors import InputError
 from calibration.rig import Rig
 from calibration.view import CameraView
+from sim2real.calibrate.box_edges import box_pixel
 from sim2real.realdata import RealFrame
 
 Float = NDArray[np.float64]
@@ -29,8 +30,8 @@ _SIZE_FACTOR, _REACH = 2.5, 0.3
 def seen_points(rig: Rig, view: CameraView, frames: Sequence[RealFrame], pictures: dict[str, Picture]) -> Float:
     """Return pixels (N, K, 2) of the keypoints in labelled photographs; NaN where one is not seen.
 
-    Keypoints in the middle of coloured balls are found by their colour. A single keypoint of another body is the middle
-    of what differs from the median of the photographs.
+    Keypoints in the middle of coloured balls are found by their colour. A single keypoint of a box is found by the
+    edges that the box has and the median of the photographs has not.
 
     Args:
         rig: the station.
@@ -44,13 +45,14 @@ def seen_points(rig: Rig, view: CameraView, frames: Sequence[RealFrame], picture
     balls = _balls(rig)
     if balls is not None:
         return np.array([_coloured(view, f.keypoints_world, balls, pictures[f.file]) for f in frames])
-    if len(rig.keypoints) != 1:
+    boxes = {b.name for b in rig.bodies if b.shape == "box"}
+    if len(rig.keypoints) != 1 or rig.keypoints[0].frame not in boxes:
         raise InputError(
-            f"rig {rig.name}: without --model, keypoints must be the middles of coloured balls, or one on the only "
-            f"thing that moves, got {len(rig.keypoints)}"
+            f"rig {rig.name}: without --model, keypoints must be the middles of coloured balls, or one on the only box "
+            "that moves; give --model a model that finds them"
         )
     empty = median_picture(list(pictures.values()))
-    return np.array([[_different(pictures[f.file], empty)] for f in frames])
+    return np.array([[box_pixel(rig, view, f.keypoints_world[0], pictures[f.file], empty)] for f in frames])
 
 
 def _balls(rig: Rig) -> list[tuple[float, tuple[float, float, float]]] | None:
@@ -100,22 +102,3 @@ def _coloured(
         if cost[k, blob] < 1e6:
             found[k] = blobs[blob]
     return found
-
-
-def _different(picture: Picture, empty: Picture) -> Float:
-    """Return the middle (2,) of the largest thing that differs from the empty station; NaN without one."""
-    lab, lab_empty = (cv2.cvtColor(p, cv2.COLOR_RGB2LAB).astype(np.float32) for p in (picture, empty))
-    # Auto exposure changes the whole picture: compare after matching the medians.
-    lab -= np.median(lab - lab_empty, axis=(0, 1))
-    difference = np.clip(np.linalg.norm(lab - lab_empty, axis=2), 0, 255).astype(np.uint8)
-    _, mask = cv2.threshold(cv2.GaussianBlur(difference, (0, 0), 3.0), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    _, _, stats, centres = cv2.connectedComponentsWithStats(mask)
-    if len(stats) < 2:
-        return np.full(2, np.nan)
-    largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    x, y, w, h = stats[largest, :4].tolist()
-    height, width = picture.shape[:2]
-    if x <= 1 or y <= 1 or x + w >= width - 1 or y + h >= height - 1:
-        # Cut off by the border, its middle is not the middle of the thing.
-        return np.full(2, np.nan)
-    return np.asarray(centres[largest], np.float64)
