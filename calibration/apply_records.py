@@ -198,10 +198,10 @@ def _camera_with(camera: Camera, lens: CameraIntrinsics, pose: Pose, widths: Mea
 def _with_sensor(rig: Rig, record: CalibrationRecord) -> Rig:
     """Return the rig with how its sensor's values vary, at the size that a model sees.
 
-    A picture that is made smaller by averaging loses blur and noise by the same factor; grain, which is two pixels wide,
-    half as much. The cast of the whole station is not known better than the colours in view (see `station_balance`), so
-    the interval of that guess is part of the width about 1. The level of exposure is the light's, which photographs
-    alone do not tell from the sensor's, and is left to the preset.
+    A picture that is made smaller by averaging loses blur and noise by the same factor; grain, which is two pixels
+    wide, half as much. The cast of the whole station is not known better than the colours in view are (see
+    `station_balance`), so the interval of that guess is part of the width about 1. The level of exposure is the
+    light's, which photographs alone do not tell from the sensor's, and is left to the preset.
     """
     share = rig.input_size_px[0] / rig.camera.image_size_px[0]
     factors = {

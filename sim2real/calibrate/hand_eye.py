@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.boards.detect import Detection
-from calibration.calibration_record import CalibrationRecord
+from calibration.calibration_record import CalibrationRecord, Finding
 from calibration.camera import CameraIntrinsics
 from calibration.errors import InputError
 from calibration.hand_eye.choice import LENSES, choose, held_out
@@ -58,7 +58,11 @@ def run(config: HandEyeConfig) -> tuple[str, int]:
     record = hand_eye_record(fit, problem, str(config.real), held)
     width, height = problem.views[0].size_px
     extra = {"width_px": float(width), "height_px": float(height), "camera.on_wrist": float(config.setup == "wrist")}
-    record = replace(record, quality=record.quality | extra, findings=(*record.findings, *rejected(detection)))
+    record = replace(
+        record,
+        quality=record.quality | extra,
+        findings=(*record.findings, *_ambiguous(detection), *rejected(detection)),
+    )
     return _write(out, config, fit, record, tried, pictures), 0 if record.is_usable else 3
 
 
@@ -69,6 +73,18 @@ def _problem(config: HandEyeConfig, detection: Detection, poses: dict[str, Float
                 f"{config.real / 'poses.csv'} needs a row for {view.name}, found {', '.join(list(poses)[:4])} ..."
             )
     return HandEyeProblem(config.setup, detection.views, np.array([poses[v.name] for v in detection.views]))
+
+
+def _ambiguous(detection: Detection) -> list[Finding]:
+    if detection.board.has_one_orientation:
+        return []
+    return [
+        Finding(
+            "warning",
+            f"the {detection.board} looks the same from several sides, so that a view may be turned",
+            "use a charuco board, or a chessboard with an even number of corners one way and an odd one the other",
+        )
+    ]
 
 
 def lens_of(path: Path) -> CameraIntrinsics:

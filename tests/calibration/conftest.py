@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -35,7 +37,7 @@ def pose(turn: Rotation, shift: Float) -> Float:
     return matrix
 
 
-def random_station(
+def make_station(
     seed: int,
     views: int = 9,
     setup: Setup | None = None,
@@ -91,3 +93,9 @@ def random_station(
         poses.append(np.linalg.inv(measured) if setup == "wrist" else measured)
     problem = HandEyeProblem(setup, tuple(found), np.array(poses))
     return Station(camera, camera_from_mount, carrier_from_board, scale, problem)
+
+
+@pytest.fixture
+def random_station() -> Callable[..., Station]:
+    """Return what makes random stations."""
+    return make_station
