@@ -123,6 +123,8 @@ class DynamicsConfig:
     """new folder for record, page and the identified pendulum"""
     test_runs: tuple[str, ...] = ()
     """runs to leave out and score; default: each in turn"""
+    rotor: bool = False
+    """geared motors turn with joints above the first: each has an inertia, which the pendulum's file cannot hold"""
 
 
 @dataclass(frozen=True)

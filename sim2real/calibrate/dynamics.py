@@ -29,7 +29,8 @@ def run(config: DynamicsConfig) -> tuple[str, int]:
     """
     rig = load_pendulum(config.rig)
     logs = read_logs(config.real)
-    model = ArmModel(tuple(link.length_m for link in rig.links), rig.gravity_m_s2)
+    lengths = tuple(link.length_m for link in rig.links)
+    model = ArmModel(lengths, rig.gravity_m_s2, with_rotor=config.rotor)
     if logs[0].positions.shape[1] != model.joints:
         raise InputError(
             f"pendulum {rig.name} has {model.joints} joints, and {logs[0].name} has {logs[0].positions.shape[1]}"
@@ -60,7 +61,8 @@ def run(config: DynamicsConfig) -> tuple[str, int]:
         "uniform rods: rad",
         "times better",
     )
-    made = fit.rig(
+    plain = fit if not config.rotor else identify(ArmModel(lengths, rig.gravity_m_s2), used, str(config.real), settings)
+    made = plain.rig(
         f"{rig.name}_identified",
         f"{rig.name}, identified from {config.real.name}",
         [link.torque_limit for link in rig.links],
