@@ -21,7 +21,7 @@ Picture = NDArray[np.uint8]
 
 # A body is coloured when its channels differ by this share of the brightest.
 _COLOURED = 0.4
-_HUE_DEG, _SATURATION, _DARKEST = 18.0, 0.35, 0.12
+_HUE_DEG, _SATURATION, _DARKEST = 18.0, 0.35, 0.05
 # A blob is a ball's when it is as large as the ball should be, within this factor, and not further off than this share
 # of the picture's width.
 _SIZE_FACTOR, _REACH = 2.5, 0.3
@@ -87,9 +87,9 @@ def _coloured(
             area = cv2.contourArea(contour)
             if len(contour) < 8 or area < 12:
                 continue
-            (x, y), (one, two), _ = cv2.fitEllipse(contour)
+            x, y, size = _circle(contour.reshape(-1, 2).astype(np.float64))
             blobs.append((x, y))
-            sizes.append(0.25 * (one + two))
+            sizes.append(size)
     found = np.full((len(balls), 2), np.nan)
     if not blobs:
         return found
@@ -102,3 +102,21 @@ def _coloured(
         if cost[k, blob] < 1e6:
             found[k] = blobs[blob]
     return found
+
+
+def _circle(points: Float) -> tuple[float, float, float]:
+    """Return centre and radius of the circle through most of an outline (N, 2), pixels.
+
+    Algebraic fit (Kasa 1976) with weights that take away what lies off it: a shaft or the dark of a shadow cuts a piece
+    off a ball, and an ellipse through all of the outline would move towards the rest.
+    """
+    weights = np.ones(len(points))
+    middle = points.mean(axis=0)
+    x, y = (points - middle).T
+    for _ in range(12):
+        rows = np.column_stack([x, y, np.ones(len(x))]) * weights[:, None]
+        (a, b, c), *_ = np.linalg.lstsq(rows, (x * x + y * y) * weights, rcond=None)
+        radius = float(np.sqrt(max(c + 0.25 * (a * a + b * b), 1e-6)))
+        off = np.abs(np.hypot(x - 0.5 * a, y - 0.5 * b) - radius)
+        weights = np.sqrt(1.0 / (1.0 + (off / max(float(np.median(off)), 0.3)) ** 2))
+    return float(middle[0] + 0.5 * a), float(middle[1] + 0.5 * b), radius
