@@ -1,5 +1,6 @@
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,7 @@ import pytest
 
 from calibration.errors import InputError
 from calibration.kinematics import nominal_world
+from calibration.measured import measured
 from calibration.physics import PushParams
 from calibration.rig_file import load_rig, rig_names
 from calibration.world import PHYSICAL, paths
@@ -26,7 +28,9 @@ EMPTY = RandomizationSpec("empty", ())
 @pytest.mark.parametrize("name", preset_names())
 @pytest.mark.parametrize("rig_name", rig_names())
 def test_a_shipped_preset_fits_every_shipped_rig(name: str, rig_name: str) -> None:
-    rig, preset = load_rig(rig_name), load_preset(name)
+    # As if its camera had been calibrated, which one preset is about.
+    shift = measured("made up", ("camera.shift_m[0]",), (0.0,), np.diag([1e-6]))
+    rig, preset = replace(load_rig(rig_name), measured=(shift,)), load_preset(name)
     assert preset.name == name
     sampler = WorldSampler(rig_spec(rig, preset), nominal_world(rig))
     # What varies about a single frame follows from the rig alone where a preset is about physics.
@@ -140,10 +144,13 @@ def channel(**values: str) -> str:
 
 BAD_PRESETS = {
     "no TOML": ("[[channels]", r"^my\.toml must be TOML: .*line 1"),
-    "unknown key": ('nmae = "x"', r"^my\.toml: expected format = 1, name, base, \[\[channels\]\], .*, got nmae$"),
+    "unknown key": (
+        'nmae = "x"',
+        r"^my\.toml: expected format = 1, name, base, calibrated, \[\[channels\]\], .*, got nmae$",
+    ),
     "another format": (
         "format = 2",
-        r"^my\.toml: expected format = 1, name, base, \[\[channels\]\], .*, got format$",
+        r"^my\.toml: expected format = 1, name, base, calibrated, \[\[channels\]\], .*, got format$",
     ),
     "no target": (
         channel(target=""),
@@ -234,7 +241,7 @@ def test_an_unknown_target_is_found_when_the_preset_meets_a_rig() -> None:
 def test_neither_a_file_nor_a_name(tmp_path: Path) -> None:
     with pytest.raises(
         InputError,
-        match=r"^randomization must be a TOML file or one of dynamics, everything, glossy, wide, got 'wyde', which is ",
+        match=r"^randomization must be a TOML file or one of calibrated, dynamics, .*, wide, got 'wyde', which is ",
     ):
         load_preset("wyde")
     file = tmp_path / "mine.toml"
