@@ -127,6 +127,17 @@ def decode_keypoints(maps: KeypointMaps) -> tuple[torch.Tensor, torch.Tensor]:
     return pixel, confidence
 
 
+def expected_keypoints(maps: KeypointMaps) -> torch.Tensor:
+    """Return the mean place (N, K, 2) of each heatmap, x and y in pixels: differentiable, and drawn to the middle.
+
+    It is the spatial soft-argmax (Levine et al. 2016), without offsets.
+    """
+    n, k, h, w = maps.logits.shape
+    share = torch.softmax(maps.logits.flatten(2), dim=2).reshape(n, k, h, w)
+    x, y = cell_centres(h, w, maps.stride, maps.logits.device)
+    return torch.stack([(share.sum(dim=2) * x).sum(dim=2), (share.sum(dim=3) * y).sum(dim=2)], dim=-1)
+
+
 class RegressionHead(nn.Module):
     """The label itself from the coarsest map: average pooling and two layers, in standard units."""
 

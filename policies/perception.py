@@ -90,15 +90,20 @@ class PerceptionModel(nn.Module):
             ) from None
         self.train()
 
-    def forward(self, pictures: torch.Tensor) -> KeypointMaps | torch.Tensor:
-        """Return the head's output for pictures (N, 3, H, W) of type uint8 or float 0 to 255."""
+    def encode(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        """Return the backbone's feature maps, finest first, of pictures (N, 3, H, W), uint8 or float 0 to 255."""
         x = (pictures.float() / 255.0 - _MEAN) / _STD
         # Some models need sides that their coarsest stride divides.
         step = self.backbone.strides[-1]
         bottom, right = -x.shape[2] % step, -x.shape[3] % step
         if bottom or right:
             x = functional.pad(x, (0, right, 0, bottom))
-        out: KeypointMaps | torch.Tensor = self.head(self.backbone(x.contiguous(memory_format=torch.channels_last)))
+        maps: list[torch.Tensor] = self.backbone(x.contiguous(memory_format=torch.channels_last))
+        return maps
+
+    def forward(self, pictures: torch.Tensor) -> KeypointMaps | torch.Tensor:
+        """Return the head's output for pictures (N, 3, H, W) of type uint8 or float 0 to 255."""
+        out: KeypointMaps | torch.Tensor = self.head(self.encode(pictures))
         return out
 
     def loss(
@@ -113,13 +118,22 @@ class PerceptionModel(nn.Module):
                 regression.
             points: (N, 3) label points, metres.
         """
-        out = self.forward(pictures)
+        return self.loss_of(self.forward(pictures), pixels, weight, points)
+
+    def loss_of(
+        self, out: KeypointMaps | torch.Tensor, pixels: torch.Tensor, weight: torch.Tensor, points: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the training loss of an output of `forward`; the labels are as in `loss`."""
         if isinstance(out, KeypointMaps):
             return keypoint_loss(out, pixels, weight)
-        mean, std = (torch.tensor(v, device=out.device) for v in (self.spec.point_mean_m, self.spec.point_std_m))
-        error = functional.smooth_l1_loss(out, (torch.nan_to_num(points).float() - mean) / std, reduction="none")
+        error = functional.smooth_l1_loss(out, self.standard_points(points), reduction="none")
         used = (weight[:, :1] > 0).float()
         return (error * used).sum() / (3 * used.sum()).clamp(min=1.0)
+
+    def standard_points(self, points: torch.Tensor) -> torch.Tensor:
+        """Return label points (N, 3), metres, in the standard units of a regression head; NaN becomes 0 m."""
+        mean, std = (torch.tensor(v, device=points.device) for v in (self.spec.point_mean_m, self.spec.point_std_m))
+        return (torch.nan_to_num(points).float() - mean) / std
 
     @torch.no_grad()
     def predict(self, pictures: NDArray[np.uint8], device: torch.device, batch: int = 16) -> Prediction:

@@ -1,0 +1,1 @@
+"""Bring a model trained on simulated frames closer to photographs: image-level, feature-level, fine-tuning."""
