@@ -34,14 +34,25 @@ def texture_picture(name: str, size_px: int = SIZE_PX) -> Picture:
     """
     kind, _, rest = name.partition(":")
     if kind == "file":
-        try:
-            changed = Path(rest).stat().st_mtime_ns
-        except OSError:
-            raise InputError(f"texture must be an image file, got {rest}") from None
-        return _from_file(rest, changed, size_px)
+        return _from_file(rest, _changed(rest), size_px)
     if kind not in KINDS or not rest.isdigit():
         raise ValueError(f"texture must be 'KIND:NUMBER' with KIND one of {', '.join(KINDS)}, got '{name}'")
     return _procedural(name, size_px)
+
+
+def background_picture(name: str, width: int, height: int) -> Picture:
+    """Return the picture (height, width, 3) RGB that a background texture shows behind everything.
+
+    Of an image file it is the largest part in the middle with this ratio of sides, so a photograph taken by the camera
+    that is drawn is seen whole and in place. Other textures are stretched.
+
+    Raises:
+        InputError: a file that cannot be read.
+    """
+    kind, _, path = name.partition(":")
+    if kind == "file":
+        return _photograph(path, _changed(path), width, height)
+    return np.asarray(cv2.resize(texture_picture(name), (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def texture_files(folder: Path) -> list[str]:
@@ -97,17 +108,37 @@ def _outdoors(rng: np.random.Generator) -> NDArray[np.float64]:
     return np.stack([zenith * light, horizon * light, ground * light, sun * (0.2 + 0.8 * clear)])
 
 
+def _changed(path: str) -> int:
+    try:
+        return Path(path).stat().st_mtime_ns
+    except OSError:
+        raise InputError(f"texture must be an image file, got {path}") from None
+
+
 @lru_cache(maxsize=256)
 def _from_file(path: str, changed: int, size_px: int) -> Picture:
     """Return the square in the middle of an image file; `changed` makes a file that was replaced be read again."""
+    return _resized(_middle(path, 1.0), size_px)
+
+
+@lru_cache(maxsize=64)
+def _photograph(path: str, changed: int, width: int, height: int) -> Picture:
+    picture = _middle(path, width / height)
+    method = cv2.INTER_AREA if width < picture.shape[1] else cv2.INTER_CUBIC
+    picture = np.asarray(cv2.resize(picture, (width, height), interpolation=method), np.uint8)
+    picture.flags.writeable = False
+    return picture
+
+
+def _middle(path: str, ratio: float) -> Picture:
+    """Return the largest part of an image file, around its middle, whose width is `ratio` times its height."""
     picture = cv2.imread(path, cv2.IMREAD_COLOR)
     if picture is None:
         raise InputError(f"texture must be an image file, got {path}")
     height, width = picture.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    middle = picture[top : top + side, left : left + side, ::-1]
-    return _resized(np.asarray(middle, np.uint8), size_px)
+    w, h = min(width, round(height * ratio)), min(height, round(width / ratio))
+    top, left = (height - h) // 2, (width - w) // 2
+    return np.ascontiguousarray(picture[top : top + h, left : left + w, ::-1])
 
 
 @lru_cache(maxsize=256)

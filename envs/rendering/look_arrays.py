@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 
 from calibration.camera import CameraIntrinsics
 from calibration.view import CameraView
 from calibration.world import BackgroundParams, LampParams, LightParams
 from envs.rendering.scene_arrays import FLAT, PICTURE, SKY
-from envs.textures import sky_colours, texture_picture
+from envs.textures import background_picture, sky_colours
 
 
 def camera_arrays(views: Sequence[CameraView]) -> dict[str, Any]:
@@ -72,8 +71,7 @@ def background_arrays(backgrounds: Sequence[BackgroundParams], camera: CameraInt
     names = [b.texture for b in backgrounds]
     kinds = [FLAT if n == "none" else SKY if n.startswith("sky:") else PICTURE for n in names]
     shown = sorted({n for n, k in zip(names, kinds, strict=True) if k == PICTURE})
-    size = (camera.width_px, camera.height_px)
-    pictures = [cv2.resize(texture_picture(n), size, interpolation=cv2.INTER_LINEAR) for n in shown]
+    pictures = [background_picture(n, camera.width_px, camera.height_px) for n in shown]
     none = np.zeros((4, 3), np.float32)
     return {
         "background_kind": np.array(kinds, np.int32),

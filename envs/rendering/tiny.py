@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +17,7 @@ from envs.rendering.renderer import Images
 from envs.scene import Scene
 from envs.sensing.distortion import straightened
 from envs.simulation import Simulation
-from envs.textures import is_sky, sky_colours, texture_picture
+from envs.textures import background_picture, is_sky, sky_colours
 
 NEAR_M, FAR_M = 0.02, 20.0
 # TinyRenderer samples pixels at their lower left corner, half a pixel off the pinhole model.
@@ -117,6 +116,6 @@ def _over_background(
         rgb[empty] = np.clip(255.0 * plain, 0, 255).astype(np.uint8)
     else:
         height, width = empty.shape
-        picture = cv2.resize(texture_picture(background.texture), (width, height), interpolation=cv2.INTER_LINEAR)
+        picture = background_picture(background.texture, width, height)
         rgb[empty] = np.clip(picture[empty] * colour, 0, 255).astype(np.uint8)
     return rgb

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calibration.errors import InputError
-from envs.textures import KINDS, is_sky, sky_colours, texture_files, texture_picture
+from envs.textures import KINDS, background_picture, is_sky, sky_colours, texture_files, texture_picture
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -53,6 +53,20 @@ def test_pictures_of_a_folder(tmp_path: Path) -> None:
     picture = texture_picture(names[1])
     assert picture.shape == (128, 128, 3)
     np.testing.assert_array_equal(picture.reshape(-1, 3), np.tile([200, 0, 0], (128 * 128, 1)))
+
+
+def test_a_photograph_as_background_is_seen_whole_and_in_place(tmp_path: Path) -> None:
+    photograph = np.random.default_rng(0).integers(0, 255, (30, 40, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "empty.png"), photograph[..., ::-1])
+    name = texture_files(tmp_path)[0]
+    np.testing.assert_array_equal(background_picture(name, 40, 30), photograph)
+    np.testing.assert_array_equal(background_picture(name, 20, 30), photograph[:, 10:30])
+
+
+def test_another_background_is_stretched() -> None:
+    picture = background_picture("planks:1", 64, 16)
+    assert picture.shape == (16, 64, 3)
+    np.testing.assert_allclose(picture.mean(axis=(0, 1)), texture_picture("planks:1").mean(axis=(0, 1)), atol=3.0)
 
 
 def test_a_broken_picture_is_the_users_to_mend(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Methods that make simulated pictures look like photographs; labels stay as they are."""
