@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
+from pathlib import Path
 
 import torch
 
@@ -30,8 +32,22 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
-    """Return a context for forward passes: bfloat16 on a GPU that has it, else full precision."""
+def mixed_precision(device: torch.device, on_cpu: bool = False) -> AbstractContextManager[object]:
+    """Return a context for forward passes: bfloat16 on a GPU that has it, else full precision.
+
+    With `on_cpu` also on a processor that multiplies bfloat16 in hardware (AMX), where convolutions then take half the
+    time.
+    """
     if device.type == "cuda" and torch.cuda.is_bf16_supported():
         return torch.autocast("cuda", dtype=torch.bfloat16)
+    if device.type == "cpu" and on_cpu and _has_amx():
+        return torch.autocast("cpu", dtype=torch.bfloat16)
     return nullcontext()
+
+
+@lru_cache(maxsize=1)
+def _has_amx() -> bool:
+    try:
+        return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from calibration.errors import InputError
 from calibration.lifting import keypoints_of_label
 from calibration.rig import Rig
-from sim2real.images import IMAGE_SUFFIXES, read_image, resize
+from sim2real.images import read_image, resize
 from sim2real.quality import colour_faults
 
 LABELS = "labels.csv"
@@ -76,8 +76,8 @@ def load_real(folder: Path, rig: Rig) -> RealData:
     Raises:
         InputError: a missing folder, file or column, a label that is no number, a picture of no use.
     """
-    rows = _read_rows(folder, rig)
     data = rig.data
+    rows = read_rows(folder, rig, [data.image_column, *(rig.label.point_columns or rig.label.columns)])
     pictures: list[NDArray[np.uint8]] = []
     notes: list[str] = []
     hashes: list[str] = []
@@ -93,7 +93,7 @@ def load_real(folder: Path, rig: Rig) -> RealData:
                 f"{folder / LABELS} line {line}: {data.image_column} must be an image, found no file {path}"
             )
         picture, note = read_image(path)
-        picture, resized = _to_camera_size(picture, rig, path)
+        picture, resized = to_camera_size(picture, rig, path)
         notes.extend(f"{name}: {n}" for n in (note, resized) if n)
         pictures.append(picture)
         hashes.append(hashlib.sha256(path.read_bytes()).hexdigest())
@@ -113,23 +113,20 @@ def load_real(folder: Path, rig: Rig) -> RealData:
     return RealData(folder, tuple(frames), tuple(left_out), tuple(faulty), tuple(pictures), tuple(notes))
 
 
-def load_unlabelled(folder: Path, rig: Rig) -> list[NDArray[np.uint8]]:
-    """Return every photograph below a folder at the size of the rig's camera; no label is read."""
-    _check_folder(folder)
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
-    if not paths:
-        raise InputError(f"folder {folder} must hold photographs ({', '.join(IMAGE_SUFFIXES)}), found none")
-    return [_to_camera_size(read_image(path)[0], rig, path)[0] for path in paths]
-
-
-def _check_folder(folder: Path) -> None:
+def check_folder(folder: Path) -> None:
+    """Raise InputError where there is no folder."""
     if not folder.is_dir():
         what = "a file" if folder.exists() else "nothing"
         raise InputError(f"real data must be a folder with images and {LABELS}, found {what} at {folder}")
 
 
-def _read_rows(folder: Path, rig: Rig) -> list[tuple[int, dict[str, str]]]:
-    _check_folder(folder)
+def read_rows(folder: Path, rig: Rig, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """Return the lines of labels.csv with their numbers, by column.
+
+    Raises:
+        InputError: no folder, no file, one of the needed columns is missing, or there is no row.
+    """
+    check_folder(folder)
     path = folder / LABELS
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -140,7 +137,6 @@ def _read_rows(folder: Path, rig: Rig) -> list[tuple[int, dict[str, str]]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"cannot read {path}: {reason}") from None
-    needed = [rig.data.image_column, *(rig.label.point_columns or rig.label.columns)]
     for column in needed:
         if column not in header:
             raise InputError(
@@ -183,7 +179,12 @@ def _number(folder: Path, row: dict[str, str], column: str, line: int) -> float:
     return value
 
 
-def _to_camera_size(picture: NDArray[np.uint8], rig: Rig, path: Path) -> tuple[NDArray[np.uint8], str | None]:
+def to_camera_size(picture: NDArray[np.uint8], rig: Rig, path: Path) -> tuple[NDArray[np.uint8], str | None]:
+    """Return a picture at the size of the rig's camera, and a note when it had another.
+
+    Raises:
+        InputError: its sides have another ratio.
+    """
     width, height = rig.camera.image_size_px
     h, w = picture.shape[:2]
     if (w, h) == (width, height):

@@ -6,12 +6,29 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from calibration.errors import InputError
 from calibration.rig import Rig
 from sim2real.realdata import RealFrame
+
+
+class Grouped(Protocol):
+    """What a split looks at: a photograph with or without its label."""
+
+    @property
+    def file(self) -> str:
+        """Return its name."""
+
+    @property
+    def sha256(self) -> str:
+        """Return the hash of the file."""
+
+    @property
+    def group(self) -> str:
+        """Return what is never divided; empty without a group column."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +50,7 @@ class Split:
     sha256: str
 
 
-def split_frames(rig: Rig, frames: Sequence[RealFrame], test_groups: Sequence[str] = ()) -> Split:
+def split_frames(rig: Rig, frames: Sequence[Grouped], test_groups: Sequence[str] = ()) -> Split:
     """Return the split of frames.
 
     With a group column whole groups are held out: those named, else the rig's own, else the last third of the

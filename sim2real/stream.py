@@ -39,6 +39,20 @@ class Batch:
     points_m: NDArray[np.float64]
     depth_m: NDArray[np.float32] | None = None
 
+    def take(self, index: NDArray[np.int64] | Sequence[int]) -> Batch:
+        """Return the frames of these places, without depth."""
+        return Batch(self.rgb[index], self.keypoints_px[index], self.visible[index], self.points_m[index])
+
+    @staticmethod
+    def joined(parts: Sequence[Batch]) -> Batch:
+        """Return the frames of several batches in order, without depth."""
+        return Batch(
+            np.concatenate([p.rgb for p in parts]),
+            np.concatenate([p.keypoints_px for p in parts]),
+            np.concatenate([p.visible for p in parts]),
+            np.concatenate([p.points_m for p in parts]),
+        )
+
 
 class SimulatedFrames:
     """Draws frames by number. The simulator is made on first use, so that each worker process has its own."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from calibration.rig_file import load_rig
 from sim2real.quality import colour_faults
-from sim2real.realdata import load_unlabelled
+from sim2real.unlabelled import load_photographs
 
 Picture = NDArray[np.uint8]
 
@@ -135,4 +135,6 @@ def test_message_gives_shift_and_limit() -> None:
     [("cube_on_table/images", "cube_on_table", []), ("dvrk_psm_tool/rgb", "psm_tool", [1])],
 )
 def test_photographs(folder: str, rig: str, faults: list[int], real_data: Path) -> None:
-    assert found(load_unlabelled(real_data / folder, load_rig(rig))) == faults
+    photographs = load_photographs(real_data / folder, load_rig(rig))
+    assert found([p.picture for p in photographs]) == faults
+    assert [k for k, p in enumerate(photographs) if p.fault is not None] == faults

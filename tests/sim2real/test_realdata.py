@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from calibration.errors import InputError
 from calibration.rig import Rig
 from calibration.rig_file import load_rig
-from sim2real.realdata import load_real, load_unlabelled, stack_pictures
+from sim2real.realdata import load_real, stack_pictures
 
 HEADER = "file,grid_x,grid_y,x_m,y_m,z_m,visible"
 RGB = (200, 120, 40)
@@ -197,24 +197,6 @@ def test_faulty_frame_is_named_and_not_used(pack: Path, rig: Rig) -> None:
     assert "colour cast" in data.faulty[0][1]
     assert [f.file for f in data.frames] == [f"images/{k}.png" for k in (0, 1, 2, 3, 5)]
     assert len(data.unlabelled) == 6
-
-
-def test_unlabelled_reads_pictures_only(pack: Path, rig: Rig) -> None:
-    (pack / "labels.csv").write_text("poison")
-    (pack / "images" / "readme.txt").write_text("no picture")
-    (pack / "deeper").mkdir()
-    cv2.imwrite(str(pack / "deeper" / "D.JPG"), picture(320, 240) // 2)
-    pictures = load_unlabelled(pack, rig)
-    assert [p.shape for p in pictures] == [(480, 640, 3)] * 4
-    assert abs(int(pictures[0][0, 0, 0]) - RGB[0] // 2) <= 2, "sorted by path: deeper/D.JPG comes first"
-    np.testing.assert_array_equal(pictures[1][0, 0], RGB)
-
-
-def test_unlabelled_folder_without_pictures(tmp_path: Path, rig: Rig) -> None:
-    with pytest.raises(InputError, match=r"must hold photographs \(\.jpg, .*found none"):
-        load_unlabelled(tmp_path, rig)
-    with pytest.raises(InputError, match="found nothing at"):
-        load_unlabelled(tmp_path / "missing", rig)
 
 
 @pytest.mark.real

@@ -1,0 +1,142 @@
+"""Adapt a pretrained model to unlabelled photographs."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from calibration.errors import InputError
+from calibration.records import write_json
+from calibration.rig import Rig
+from calibration.view import CameraView
+from policies.checkpoint import ModelCard, load_checkpoint, save_checkpoint
+from policies.device import pick_device
+from sim2real.adaptation.methods import Training, chain
+from sim2real.adaptation.running import Problem, check_chain, run_chain, source_of
+from sim2real.adaptation.training import AdaptSettings
+from sim2real.cameras import aligned_camera
+from sim2real.configs import AdaptConfig
+from sim2real.presets import load_preset, rig_spec
+from sim2real.pretrain import prepare_torch
+from sim2real.preview.tiles import captioned, fitted, save_png, sheet
+from sim2real.runs import RunFolder
+from sim2real.splits import Split, split_frames
+from sim2real.unlabelled import Photograph, load_photographs, model_pictures
+
+logger = logging.getLogger(__name__)
+
+FORMAT = "sim2real.adaptation"
+_SHEET_COLUMNS, _TILE_PX = 8, 160
+
+
+def adapt(config: AdaptConfig) -> Path:
+    """Run a chain of label-free methods on a model and return the run's folder.
+
+    Raises:
+        InputError: bad settings, an unknown method or too few photographs; nothing is written then.
+    """
+    if config.steps < 1 or config.seed < 0:
+        raise InputError(f"steps must be 1 or more and seed 0 or more, got {config.steps} and {config.seed}")
+    steps = chain(config.methods)
+    device = pick_device(config.device)
+    prepare_torch(config.seed, config.threads)
+    model, card = load_checkpoint(config.model, device)
+    if card.selection != "none":
+        raise InputError(
+            f"adapt needs a model that has seen no label, got one made with {card.selection}; adapt first, then "
+            "finetune"
+        )
+    rig = card.rig
+    photographs, split = visible_photographs(config.real, rig, config.photographs == "fitting-side")
+    check_chain(steps, len(photographs))
+    run = RunFolder.create(config.out, config, config.resume)
+    if run.finished:
+        return config.out
+    spec = rig_spec(rig, load_preset(config.randomization or rig.preset))
+    pictures = model_pictures(rig, photographs)
+    problem = Problem(rig, spec, pictures, config.seed, device, config.out / "backgrounds", config.renderer)
+    settings = AdaptSettings(steps=config.steps, weight=config.weight, stage=config.stage)
+    done = run_chain(model, steps, problem, settings)
+    view, source = _camera(card, photographs) if config.align else (card.camera, card.camera_source)
+    for step in steps:
+        if isinstance(step, Training):
+            write_contact_sheet(config.out / "frames.png", step, problem)
+            break
+    write_json(config.out / "split.json", {**dataclasses.asdict(split), "used": [p.file for p in photographs]})
+    record = {
+        "format": FORMAT,
+        "version": 1,
+        "methods": list(config.methods),
+        "selection": "none",
+        "photographs": [{"file": p.file, "sha256": p.sha256} for p in photographs],
+        "split": split.rule,
+        "camera": source,
+        "steps": done,
+    }
+    write_json(config.out / "adaptation.json", record)
+    new_card = dataclasses.replace(
+        card,
+        camera=view,
+        camera_source=source,
+        trained_on=f"{card.trained_on}; then adapted by {', '.join(config.methods)} on {len(photographs)} unlabelled "
+        f"photographs of {config.real.name}",
+    )
+    save_checkpoint(config.out / "model", model, new_card, {"command": "adapt", "model": str(config.model)})
+    run.finish({"methods": list(config.methods), "photographs": len(photographs), "camera": source})
+    return config.out
+
+
+def visible_photographs(folder: Path, rig: Rig, fitting_side: bool) -> tuple[list[Photograph], Split]:
+    """Return the photographs that adaptation may see, without colour faults, and how they were divided.
+
+    Raises:
+        InputError: no photographs, or none without a fault.
+    """
+    everything = load_photographs(folder, rig)
+    for one in everything:
+        if one.fault is not None:
+            logger.warning("faulty, not used: %s (%s)", one.file, one.fault)
+    sound = [p for p in everything if p.fault is None]
+    if not sound:
+        raise InputError(f"adapt needs photographs without colour faults, found none in {folder}")
+    if fitting_side and len(sound) >= 2:
+        split = split_frames(rig, sound)
+        kept = [p for p in sound if p.file in split.train]
+        return kept, split
+    files, hashes = tuple(p.file for p in sound), tuple(p.sha256 for p in sound)
+    return sound, Split("all photographs were seen without labels, none is held out", files, (), hashes, "")
+
+
+def _camera(card: ModelCard, photographs: Sequence[Photograph]) -> tuple[CameraView, str]:
+    if card.rig.alignment_body is None:
+        return card.camera, card.camera_source
+    try:
+        view = aligned_camera(card.rig, [p.picture for p in photographs]).view
+    except InputError as error:
+        logger.warning("camera not aligned: %s", error)
+        return card.camera, card.camera_source
+    return view, f"aligned on {len(photographs)} unlabelled photographs"
+
+
+def write_contact_sheet(path: Path, step: Training, problem: Problem) -> None:
+    """Write photographs, simulated frames and what the image-level methods of a training make of them, row by row."""
+    before = source_of(Training(), problem)
+    after = source_of(step, problem)
+    width = _TILE_PX
+    height = round(width * problem.pictures.shape[1] / problem.pictures.shape[2])
+    rows = (
+        ("photographs", problem.pictures[:_SHEET_COLUMNS]),
+        ("simulated", before.batch(0, _SHEET_COLUMNS).rgb),
+        (f"after {', '.join(step.image) or 'nothing'}", after.batch(0, _SHEET_COLUMNS).rgb),
+    )
+    before.close()
+    after.close()
+    tiles = []
+    for title, pictures in rows:
+        shown = [fitted(np.ascontiguousarray(p), width, height) for p in pictures]
+        tiles.append([captioned(p, title if k == 0 else "") for k, p in enumerate(shown)])
+    save_png(sheet(tiles), path)

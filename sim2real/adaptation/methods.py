@@ -1,0 +1,92 @@
+"""All methods of label-free adaptation by name, and chains of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from calibration.errors import InputError
+
+Level = Literal["image-level", "weights", "feature-level", "statistics", "self-training"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method: the level that it works on, and what it does in one line."""
+
+    level: Level
+    summary: str
+
+
+METHODS: dict[str, Method] = {
+    "simulation": Method("image-level", "more simulated frames as they are: what training on alone would bring"),
+    "background": Method("image-level", "half the frames drawn over the median photograph, shadows kept"),
+    "colour": Method("image-level", "mean and spread in L*a*b* of a random photograph (Reinhard et al. 2001)"),
+    "white-balance": Method("image-level", "ratio of the channels' mean light of a random photograph"),
+    "histogram": Method("image-level", "each channel's histogram of a random photograph"),
+    "fourier": Method("image-level", "low frequencies of a random photograph (FDA, Yang and Soatto 2020)"),
+}
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training on labelled simulated frames.
+
+    Attributes:
+        image: image-level methods, in order.
+        weights: how simulated frames are weighted, or None.
+        feature: feature-level method, or None.
+    """
+
+    image: tuple[str, ...] = ()
+    weights: str | None = None
+    feature: str | None = None
+
+
+Step = Training | str
+
+
+def chain(names: Sequence[str]) -> list[Step]:
+    """Return what the named methods do, in order.
+
+    Image-level methods, a weighting and a feature-level method that follow each other share one training, in this
+    order; every other method is a step of its own.
+
+    Raises:
+        InputError: no names, an unknown one, or an order that makes no sense.
+    """
+    if not names:
+        raise InputError(f"methods must name at least one of {', '.join(METHODS)}")
+    steps: list[Step] = []
+    for name in names:
+        if name not in METHODS:
+            raise InputError(f"method must be one of {', '.join(METHODS)}, got '{name}'")
+        level = METHODS[name].level
+        if level in ("statistics", "self-training"):
+            steps.append(name)
+            continue
+        last = steps[-1] if steps and isinstance(steps[-1], Training) else None
+        if last is None:
+            last = Training()
+            steps.append(last)
+        steps[-1] = _extended(last, name, level)
+    return steps
+
+
+def _extended(training: Training, name: str, level: Level) -> Training:
+    if level == "feature-level":
+        if training.feature is not None:
+            raise InputError(f"a training takes one feature-level method, got {training.feature} and {name}")
+        return Training(training.image, training.weights, name)
+    if level == "weights":
+        if training.weights is not None or training.feature is not None:
+            before = training.weights or training.feature
+            raise InputError(f"a weighting comes once and before a feature-level method, got {before} and then {name}")
+        return Training(training.image, name, None)
+    if training.weights is not None or training.feature is not None:
+        before = training.weights or training.feature
+        raise InputError(f"image-level methods come before the others, got {before} and then {name}")
+    if name in training.image:
+        raise InputError(f"method {name} is named twice in a row")
+    return Training((*training.image, name), None, None)

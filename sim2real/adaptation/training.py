@@ -1,0 +1,133 @@
+"""The training loop of adaptation: simulated frames teach the task, unlabelled photographs pull the features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from calibration.errors import InputError
+from policies.device import mixed_precision
+from policies.perception import PerceptionModel, freeze_normalization
+from sim2real.adaptation.feature_level.alignment import Alignment
+from sim2real.adaptation.seen import label_vector, see
+from sim2real.adaptation.source import SourceFrames
+from sim2real.pretrain import batch_tensors, schedule
+from sim2real.progress import progress
+
+
+@dataclass(frozen=True)
+class AdaptSettings:
+    """How training for adaptation goes; chosen on development splits.
+
+    Attributes:
+        steps: of training.
+        batch: frames of each domain in a step.
+        rate: learning rate of the head.
+        backbone_factor: learning rate of the backbone, as a share of the head's.
+        weight: of the feature-level loss; None takes the method's own.
+        stage: whose features are aligned; -1 is the coarsest.
+    """
+
+    steps: int = 60
+    batch: int = 16
+    rate: float = 1e-3
+    backbone_factor: float = 0.5
+    weight: float | None = None
+    stage: int = -1
+
+
+def ramp(progress_share: float) -> float:
+    """Return how strongly the domains are pulled together, 0 at the start to 1 (Ganin et al. 2016, section 5.2.2)."""
+    return float(2.0 / (1.0 + np.exp(-10.0 * progress_share)) - 1.0)
+
+
+def train_adapted(
+    model: PerceptionModel,
+    source: SourceFrames,
+    alignment: Alignment | None,
+    weight: float,
+    pictures: NDArray[np.uint8],
+    seed: int,
+    device: torch.device,
+    settings: AdaptSettings,
+) -> list[float]:
+    """Train the model in place and return the loss of each step.
+
+    Batch normalization keeps its statistics: those of two mixed domains would fit neither.
+
+    Args:
+        model: pretrained.
+        source: labelled simulated frames.
+        alignment: feature-level method, or None for the labelled frames alone.
+        weight: of its loss.
+        pictures: unlabelled photographs (N, H, W, 3) at the size that the model sees.
+        seed: which photographs are drawn when.
+        device: where the model is.
+        settings: how it goes.
+
+    Raises:
+        InputError: the loss is no number any more; the model is as it was.
+    """
+    s = settings
+    start = {k: v.detach().clone() for k, v in model.state_dict().items()}
+    groups = [
+        {"params": list(model.head.parameters()), "rate_factor": 1.0},
+        {"params": list(model.backbone.parameters()), "rate_factor": s.backbone_factor},
+    ]
+    if alignment is not None:
+        alignment.to(device).train()
+        groups.append({"params": list(alignment.parameters()), "rate_factor": 1.0})
+    optimizer = torch.optim.AdamW(groups, lr=s.rate, weight_decay=1e-3)
+    rng = np.random.default_rng([seed, 6])
+    losses = []
+    model.train()
+    freeze_normalization(model)
+    with progress("adapt", s.steps, "steps") as advance:
+        for step in range(s.steps):
+            torch.manual_seed(seed * 100_003 + step)
+            tensors = batch_tensors(source.batch(step, s.batch), device)
+            chosen = rng.integers(len(pictures), size=s.batch)
+            share = step / s.steps
+            loss = _loss(model, alignment, weight, ramp(share), tensors, pictures[chosen], s.stage, device)
+            for group in optimizer.param_groups:
+                group["lr"] = s.rate * schedule(share) * group["rate_factor"]
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], 5.0)  # type: ignore[attr-defined]
+            optimizer.step()
+            losses.append(float(loss.detach()))
+            if not np.isfinite(losses[-1]):
+                model.load_state_dict(start)
+                model.eval()
+                raise InputError(
+                    f"adaptation diverged at step {step}: the loss is {losses[-1]}; use a lower --weight or another "
+                    "method"
+                )
+            advance(step + 1, f"loss {losses[-1]:.3f}")
+    model.eval()
+    return losses
+
+
+def _loss(
+    model: PerceptionModel,
+    alignment: Alignment | None,
+    weight: float,
+    strength: float,
+    tensors: tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor],
+    target: NDArray[np.uint8],
+    stage: int,
+    device: torch.device,
+) -> torch.Tensor:
+    pictures, pixels, counted, points = tensors
+    with mixed_precision(device, on_cpu=True):
+        seen = see(model, pictures, stage)
+        loss = model.loss_of(seen.out, pixels, counted, points)
+        if alignment is None:
+            return loss
+        real = torch.from_numpy(np.ascontiguousarray(target)).permute(0, 3, 1, 2).to(device)
+        other = see(model, real, stage)
+    pull: torch.Tensor = alignment(seen, other, label_vector(model, pixels, counted, points), strength)
+    return loss + weight * pull
