@@ -18,8 +18,6 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.rig_file import load_rig
-from envs.standin import write_standin
 from sim2real.cli import COMMANDS, main
 
 TINY = ["--backbone", "test_resnet", "--batch-size", "8", "--threads", "1"]
@@ -31,20 +29,6 @@ def command(*words: object) -> int:
 
 def pretrain(out: Path, *more: object, frames: int = 64) -> int:
     return command("pretrain", "--rig", "cube_on_table", "--out", out, "--frames", frames, *TINY, *more)
-
-
-@pytest.fixture(scope="session")
-def frames_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("standin") / "data"
-    write_standin(load_rig("cube_on_table"), out, 16, 3)
-    return out
-
-
-@pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("models") / "run"
-    assert pretrain(out, "--workers", 0) == 0
-    return out
 
 
 @pytest.fixture
