@@ -22,6 +22,7 @@ class Method:
 METHODS: dict[str, Method] = {
     "simulation": Method("image-level", "more simulated frames as they are: what training on alone would bring"),
     "background": Method("image-level", "half the frames drawn over the median photograph, shadows kept"),
+    "photometric": Method("image-level", "sensor channels narrowed to what fits the photographs' looks"),
     "colour": Method("image-level", "mean and spread in L*a*b* of a random photograph (Reinhard et al. 2001)"),
     "white-balance": Method("image-level", "ratio of the channels' mean light of a random photograph"),
     "histogram": Method("image-level", "each channel's histogram of a random photograph"),

@@ -19,11 +19,13 @@ from sim2real.adaptation.image_level.background import FEWEST_PHOTOGRAPHS, over_
 from sim2real.adaptation.image_level.colour import match_colour_statistics, match_white_balance
 from sim2real.adaptation.image_level.fourier import swap_low_frequencies
 from sim2real.adaptation.image_level.histogram import match_histograms
+from sim2real.adaptation.image_level.photometric import FittedRange, fit_ranges, with_ranges
 from sim2real.adaptation.image_level.picture_map import PictureMap, Style, ToReferences
 from sim2real.adaptation.methods import Step, Training
 from sim2real.adaptation.source import SourceFrames
 from sim2real.adaptation.training import AdaptSettings, train_adapted
 from sim2real.randomization import RandomizationSpec
+from sim2real.stream import SimulatedFrames
 
 _STYLES: dict[str, Style] = {
     "colour": match_colour_statistics,
@@ -58,12 +60,23 @@ class Problem:
 
 def source_of(step: Training, problem: Problem) -> SourceFrames:
     """Return the simulated frames that a training learns from."""
-    specs = [problem.spec]
+    spec = problem.spec
+    if "photometric" in step.image:
+        spec = with_ranges(spec, ranges_of(problem))
+    specs = [spec]
     if "background" in step.image:
         textures = write_background(problem.folder, list(problem.pictures))
-        specs.append(over_background(problem.spec, problem.rig, textures))
+        specs.append(over_background(spec, problem.rig, textures))
     maps: list[PictureMap] = [ToReferences(_STYLES[name], problem.pictures) for name in step.image if name in _STYLES]
     return SourceFrames(problem.rig, specs, maps, problem.seed, problem.renderer)
+
+
+def ranges_of(problem: Problem) -> list[FittedRange]:
+    """Return the sensor ranges that fit the photographs."""
+    stream = SimulatedFrames(problem.rig, problem.spec, problem.seed, renderer=problem.renderer)
+    ranges = fit_ranges(stream, problem.pictures)
+    stream.close()
+    return ranges
 
 
 def check_chain(steps: Sequence[Step], photographs: int) -> None:
