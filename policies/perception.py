@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,7 @@ from torch.nn import functional
 from calibration.errors import InputError
 from policies.backbone import Backbone
 from policies.heads import KeypointHead, KeypointMaps, RegressionHead, decode_keypoints, keypoint_loss
+from policies.translator import Translator
 
 HeadName = Literal["keypoints", "regression"]
 # Every timm model is fed like this here, pretrained or not: ImageNet's mean and standard deviation, rounded.
@@ -32,6 +33,7 @@ class ModelSpec:
         input_size_px: width and height of the pictures.
         point_mean_m: centre of the label points, for regression.
         point_std_m: their spread, for regression.
+        front: what a picture goes through first: nothing, or a network that gives it the looks of the nominal world.
     """
 
     backbone: str
@@ -40,6 +42,7 @@ class ModelSpec:
     input_size_px: tuple[int, int]
     point_mean_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
     point_std_m: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    front: Literal["none", "canonical"] = "none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +71,7 @@ class PerceptionModel(nn.Module):
         """
         super().__init__()
         self.spec = spec
+        self.front = Translator() if spec.front == "canonical" else None
         self.backbone = Backbone(spec.backbone, weights)
         self.head: nn.Module
         if spec.head == "keypoints":
@@ -92,7 +96,10 @@ class PerceptionModel(nn.Module):
 
     def encode(self, pictures: torch.Tensor) -> list[torch.Tensor]:
         """Return the backbone's feature maps, finest first, of pictures (N, 3, H, W), uint8 or float 0 to 255."""
-        x = (pictures.float() / 255.0 - _MEAN) / _STD
+        x = pictures.float() / 255.0
+        if self.front is not None:
+            x = self.front(x)
+        x = (x - _MEAN) / _STD
         # Some models need sides that their coarsest stride divides.
         step = self.backbone.strides[-1]
         bottom, right = -x.shape[2] % step, -x.shape[3] % step
@@ -158,6 +165,12 @@ class PerceptionModel(nn.Module):
         if self.spec.head == "keypoints":
             return Prediction(np.zeros((0, k, 2)), np.zeros((0, k)), None)
         return Prediction(None, None, np.zeros((0, 3)))
+
+
+def put_front(model: PerceptionModel, front: Translator) -> None:
+    """Put a translator before the backbone, in place of any that is there; the model's spec says so."""
+    model.front = front
+    model.spec = replace(model.spec, front="canonical")
 
 
 def freeze(module: nn.Module) -> None:

@@ -80,6 +80,7 @@ def adapt(config: AdaptConfig) -> Path:
     write_json(config.out / "adaptation.json", record)
     new_card = dataclasses.replace(
         card,
+        spec=model.spec,
         camera=view,
         camera_source=source,
         trained_on=f"{card.trained_on}; then adapted by {', '.join(config.methods)} on {len(photographs)} unlabelled "

@@ -27,6 +27,9 @@ METHODS: dict[str, Method] = {
     "white-balance": Method("image-level", "ratio of the channels' mean light of a random photograph"),
     "histogram": Method("image-level", "each channel's histogram of a random photograph"),
     "fourier": Method("image-level", "low frequencies of a random photograph (FDA, Yang and Soatto 2020)"),
+    "canonical": Method(
+        "image-level", "a network learns the nominal world's looks in simulation (RCAN, James et al. 2019)"
+    ),
 }
 
 

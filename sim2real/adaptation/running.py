@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from calibration.errors import InputError
 from calibration.rig import Rig
 from envs.rendering.choice import RendererName
-from policies.perception import PerceptionModel
+from policies.perception import PerceptionModel, freeze, put_front
 from sim2real.adaptation.image_level.background import FEWEST_PHOTOGRAPHS, over_background, write_background
+from sim2real.adaptation.image_level.canonical import train_translator
 from sim2real.adaptation.image_level.colour import match_colour_statistics, match_white_balance
 from sim2real.adaptation.image_level.fourier import swap_low_frequencies
 from sim2real.adaptation.image_level.histogram import match_histograms
@@ -108,7 +109,18 @@ def run_chain(
     return done
 
 
+def _put_canonical_front(model: PerceptionModel, problem: Problem) -> None:
+    """Give the model a front that turns pictures into the nominal world's looks; training then goes through it."""
+    stream = SimulatedFrames(problem.rig, problem.spec, problem.seed, renderer=problem.renderer)
+    translator, _ = train_translator(stream, problem.seed, problem.device)
+    stream.close()
+    freeze(translator)
+    put_front(model, translator)
+
+
 def _train(model: PerceptionModel, step: Training, problem: Problem, settings: AdaptSettings) -> dict[str, Any]:
+    if "canonical" in step.image:
+        _put_canonical_front(model, problem)
     source = source_of(step, problem)
     losses = train_adapted(model, source, None, 0.0, problem.pictures, problem.seed, problem.device, settings)
     source.close()
