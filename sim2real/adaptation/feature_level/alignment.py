@@ -26,3 +26,16 @@ class Alignment(nn.Module):
                 reverses gradients by `strength` (Ganin and Lempitsky 2015).
         """
         raise NotImplementedError
+
+
+def check_features(method: str, source: torch.Tensor, target: torch.Tensor, least: int = 1) -> None:
+    """Check that features are (N, D) and (M, D) with at least `least` rows each.
+
+    Raises:
+        ValueError: they are not.
+    """
+    shapes = f"{tuple(source.shape)} and {tuple(target.shape)}"
+    if source.ndim != 2 or target.ndim != 2 or source.shape[1] != target.shape[1]:
+        raise ValueError(f"{method} needs features (N, D) of the source and (M, D) of the target, got {shapes}")
+    if min(len(source), len(target)) < least:
+        raise ValueError(f"{method} needs at least {least} rows of each domain, got {shapes}; use larger batches")
