@@ -58,10 +58,10 @@ def adapt(config: AdaptConfig) -> Path:
         return config.out
     spec = rig_spec(rig, load_preset(config.randomization or rig.preset))
     pictures = model_pictures(rig, photographs)
-    problem = Problem(rig, spec, pictures, config.seed, device, config.out / "backgrounds", config.renderer)
+    view, source = _camera(card, photographs) if config.align else (card.camera, card.camera_source)
+    problem = Problem(rig, view, spec, pictures, config.seed, device, config.out / "backgrounds", config.renderer)
     settings = AdaptSettings(steps=config.steps, weight=config.weight, stage=config.stage)
     done = run_chain(model, steps, problem, settings)
-    view, source = _camera(card, photographs) if config.align else (card.camera, card.camera_source)
     for step in steps:
         if isinstance(step, Training):
             write_contact_sheet(config.out / "frames.png", step, problem)

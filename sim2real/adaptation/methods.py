@@ -23,13 +23,29 @@ METHODS: dict[str, Method] = {
     "simulation": Method("image-level", "more simulated frames as they are: what training on alone would bring"),
     "background": Method("image-level", "half the frames drawn over the median photograph, shadows kept"),
     "photometric": Method("image-level", "sensor channels narrowed to what fits the photographs' looks"),
-    "colour": Method("image-level", "mean and spread in L*a*b* of a random photograph (Reinhard et al. 2001)"),
+    "canonical": Method("image-level", "a network learns the nominal world's looks in simulation (RCAN, James 2019)"),
+    "colour": Method("image-level", "mean and spread in L*a*b* of a random photograph (Reinhard 2001)"),
     "white-balance": Method("image-level", "ratio of the channels' mean light of a random photograph"),
     "histogram": Method("image-level", "each channel's histogram of a random photograph"),
     "fourier": Method("image-level", "low frequencies of a random photograph (FDA, Yang and Soatto 2020)"),
-    "canonical": Method(
-        "image-level", "a network learns the nominal world's looks in simulation (RCAN, James et al. 2019)"
-    ),
+    "classifier-weights": Method("weights", "simulated frames drawn by a domain classifier's odds"),
+    "kmm": Method("weights", "simulated frames drawn by kernel mean matching (Huang 2007)"),
+    "kliep": Method("weights", "simulated frames drawn by KLIEP's density ratio (Sugiyama 2008)"),
+    "rulsif": Method("weights", "simulated frames drawn by RuLSIF's density ratio (Yamada 2013)"),
+    "coral": Method("feature-level", "covariances of features (Sun and Saenko 2016)"),
+    "mmd": Method("feature-level", "distributions of features, by Gaussian kernels (Long 2015)"),
+    "jmmd": Method("feature-level", "joint distributions of features and outputs (Long 2017)"),
+    "dann": Method("feature-level", "a domain discriminator, its gradient reversed (Ganin 2016)"),
+    "confusion": Method("feature-level", "a domain discriminator that features leave undecided (Tzeng 2015)"),
+    "cdan": Method("feature-level", "a domain discriminator of features given outputs (Long 2018)"),
+    "dd": Method("feature-level", "a second head that disagrees on photographs alone (Zhang 2019)"),
+    "rsd": Method("feature-level", "subspaces that batches of features span (Chen 2021)"),
+    "daregram": Method("feature-level", "angle and scale of inverse Gram matrices (Nejjar 2023)"),
+    "jdot": Method("feature-level", "features and labels paired by optimal transport (Damodaran 2018)"),
+    "batchnorm": Method("statistics", "batch normalization with the photographs' statistics (AdaBN, Li 2017)"),
+    "coral-head": Method("statistics", "the head sees photographs' features with simulated moments (CORAL, Sun 2016)"),
+    "subspace": Method("statistics", "scales and shifts by significant-subspace alignment (SSA, Adachi 2025)"),
+    "mean-teacher": Method("self-training", "pseudo-labels that geometry allows (Tarvainen and Valpola 2017)"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from calibration.errors import InputError
 from calibration.rig import Rig
+from calibration.view import CameraView
 from envs.rendering.choice import RendererName
 from policies.perception import PerceptionModel, freeze, put_front
+from sim2real.adaptation.feature_level.alignment import Alignment
+from sim2real.adaptation.feature_level.methods import ALIGNMENTS
 from sim2real.adaptation.image_level.background import FEWEST_PHOTOGRAPHS, over_background, write_background
 from sim2real.adaptation.image_level.canonical import train_translator
 from sim2real.adaptation.image_level.colour import match_colour_statistics, match_white_balance
@@ -23,10 +26,16 @@ from sim2real.adaptation.image_level.histogram import match_histograms
 from sim2real.adaptation.image_level.photometric import FittedRange, fit_ranges, with_ranges
 from sim2real.adaptation.image_level.picture_map import PictureMap, Style, ToReferences
 from sim2real.adaptation.methods import Step, Training
-from sim2real.adaptation.source import SourceFrames
+from sim2real.adaptation.reweighting.weights import effective_sample_size
+from sim2real.adaptation.self_training.batch_norm import recalibrate
+from sim2real.adaptation.self_training.coral_head import fold_coral, head_moments
+from sim2real.adaptation.self_training.mean_teacher import MeanTeacherSettings, train_mean_teacher
+from sim2real.adaptation.self_training.subspace import SubspaceAdapter, measure_source
+from sim2real.adaptation.source import Source, SourceFrames, WeightedFrames
 from sim2real.adaptation.training import AdaptSettings, train_adapted
+from sim2real.adaptation.weighting import frame_weights
 from sim2real.randomization import RandomizationSpec
-from sim2real.stream import SimulatedFrames
+from sim2real.stream import Batch, SimulatedFrames
 
 _STYLES: dict[str, Style] = {
     "colour": match_colour_statistics,
@@ -34,6 +43,11 @@ _STYLES: dict[str, Style] = {
     "histogram": match_histograms,
     "fourier": swap_low_frequencies,
 }
+# As many photographs the simulation counts where statistics are blended: a few dozen photographs say less than it.
+_PRIOR_PHOTOGRAPHS = 10.0
+# Simulated frames that moments, weights and the mean teacher use.
+_POOL_FRAMES = 256
+_POOL_NUMBER = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +56,7 @@ class Problem:
 
     Attributes:
         rig: the station.
+        view: its camera, as well as it is known, at the size of the photographs.
         spec: what varies in simulation.
         pictures: unlabelled photographs (N, H, W, 3) at the size that the model sees.
         seed: of everything that is random.
@@ -51,6 +66,7 @@ class Problem:
     """
 
     rig: Rig
+    view: CameraView
     spec: RandomizationSpec
     pictures: NDArray[np.uint8]
     seed: int
@@ -60,7 +76,7 @@ class Problem:
 
 
 def source_of(step: Training, problem: Problem) -> SourceFrames:
-    """Return the simulated frames that a training learns from."""
+    """Return the simulated frames that a training learns from, after its image-level methods."""
     spec = problem.spec
     if "photometric" in step.image:
         spec = with_ranges(spec, ranges_of(problem))
@@ -91,6 +107,12 @@ def check_chain(steps: Sequence[Step], photographs: int) -> None:
             raise InputError(
                 f"method background needs at least {FEWEST_PHOTOGRAPHS} unlabelled photographs, got {photographs}"
             )
+        if isinstance(step, Training) and step.weights is not None and photographs < FEWEST_PHOTOGRAPHS:
+            raise InputError(
+                f"method {step.weights} needs at least {FEWEST_PHOTOGRAPHS} unlabelled photographs, got {photographs}"
+            )
+    if photographs < 2:
+        raise InputError(f"adaptation needs at least 2 unlabelled photographs, got {photographs}")
 
 
 def run_chain(
@@ -99,30 +121,39 @@ def run_chain(
     """Adapt the model in place and return what each step did, as plain data.
 
     Raises:
-        InputError: too few photographs for a method, or training that diverged.
+        InputError: a method that this model or these photographs do not allow, or training that diverged.
     """
     settings = settings or AdaptSettings()
     done = []
     for step in steps:
         if isinstance(step, Training):
             done.append(_train(model, step, problem, settings))
+        else:
+            done.append({"step": step, **_STEPS[step](model, problem, settings)})
+        model.eval()
     return done
-
-
-def _put_canonical_front(model: PerceptionModel, problem: Problem) -> None:
-    """Give the model a front that turns pictures into the nominal world's looks; training then goes through it."""
-    stream = SimulatedFrames(problem.rig, problem.spec, problem.seed, renderer=problem.renderer)
-    translator, _ = train_translator(stream, problem.seed, problem.device)
-    stream.close()
-    freeze(translator)
-    put_front(model, translator)
 
 
 def _train(model: PerceptionModel, step: Training, problem: Problem, settings: AdaptSettings) -> dict[str, Any]:
     if "canonical" in step.image:
-        _put_canonical_front(model, problem)
-    source = source_of(step, problem)
-    losses = train_adapted(model, source, None, 0.0, problem.pictures, problem.seed, problem.device, settings)
+        _put_canonical_front(model, problem, settings.translator_steps)
+    source: Source = source_of(step, problem)
+    said: dict[str, Any] = {}
+    if step.weights is not None:
+        pool = _pool(source)
+        weights = frame_weights(step.weights, model, pool.rgb, problem.pictures, settings.stage, problem.seed)
+        source.close()
+        source = WeightedFrames(pool, weights, problem.seed)
+        said["effective_frames"] = effective_sample_size(weights)
+        said["pool_frames"] = len(weights)
+    alignment: Alignment | None = None
+    weight = 0.0
+    if step.feature is not None:
+        method = ALIGNMENTS[step.feature]
+        alignment = method.build(model, model.backbone.channels[settings.stage], problem.seed)
+        weight = method.weight if settings.weight is None else settings.weight
+        said["weight"] = weight
+    losses = train_adapted(model, source, alignment, weight, problem.pictures, problem.seed, problem.device, settings)
     source.close()
     tenth = max(1, len(losses) // 10)
     return {
@@ -133,4 +164,63 @@ def _train(model: PerceptionModel, step: Training, problem: Problem, settings: A
         "steps": len(losses),
         "loss_first": float(np.mean(losses[:tenth])),
         "loss_last": float(np.mean(losses[-tenth:])),
+        **said,
     }
+
+
+def _put_canonical_front(model: PerceptionModel, problem: Problem, steps: int) -> None:
+    """Give the model a front that turns pictures into the nominal world's looks; training then goes through it."""
+    stream = SimulatedFrames(problem.rig, problem.spec, problem.seed, renderer=problem.renderer)
+    translator, _ = train_translator(stream, problem.seed, problem.device, steps)
+    stream.close()
+    freeze(translator)
+    put_front(model, translator)
+
+
+def _recalibrate(model: PerceptionModel, problem: Problem, settings: AdaptSettings) -> dict[str, Any]:
+    recalibrate(model, problem.pictures, prior_count=_PRIOR_PHOTOGRAPHS)
+    return {"prior_photographs": _PRIOR_PHOTOGRAPHS}
+
+
+def _fold_coral(model: PerceptionModel, problem: Problem, settings: AdaptSettings) -> dict[str, Any]:
+    simulated = _plain_pool(problem).rgb
+    source, target = head_moments(model, simulated), head_moments(model, problem.pictures)
+    fold_coral(model, source, target, prior_count=_PRIOR_PHOTOGRAPHS)
+    return {"prior_photographs": _PRIOR_PHOTOGRAPHS, "simulated_frames": len(simulated)}
+
+
+def _align_subspace(model: PerceptionModel, problem: Problem, settings: AdaptSettings) -> dict[str, Any]:
+    source = measure_source(model, _plain_pool(problem).rgb)
+    done = SubspaceAdapter(model, source).adapt(problem.pictures)
+    return {"moved": done.moved, "rolled_back": done.rolled_back}
+
+
+def _mean_teacher(model: PerceptionModel, problem: Problem, settings: AdaptSettings) -> dict[str, Any]:
+    small = problem.view.resized(*problem.rig.input_size_px)
+    pool = _plain_pool(problem)
+    teacher = MeanTeacherSettings(steps=settings.teacher_steps)
+    result = train_mean_teacher(
+        model, problem.rig, small, pool, problem.pictures, problem.seed, problem.device, teacher
+    )
+    return {"steps": result.steps, "believed_share": result.kept, "stopped": result.stopped}
+
+
+_STEPS: dict[str, Callable[[PerceptionModel, Problem, AdaptSettings], dict[str, Any]]] = {
+    "batchnorm": _recalibrate,
+    "coral-head": _fold_coral,
+    "subspace": _align_subspace,
+    "mean-teacher": _mean_teacher,
+}
+
+
+def _plain_pool(problem: Problem) -> Batch:
+    frames = source_of(Training(), problem)
+    pool = _pool(frames)
+    frames.close()
+    return pool
+
+
+def _pool(source: Source) -> Batch:
+    """Return frames that no training step draws."""
+    size = 16
+    return Batch.joined([source.batch(_POOL_NUMBER + k, size) for k in range(_POOL_FRAMES // size)])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.rig import Rig
 from envs.rendering.choice import RendererName
@@ -15,6 +17,16 @@ from sim2real.stream import Batch, SimulatedFrames
 
 # Frames of the streams that neither pretraining nor fine-tuning reached.
 _START = 20_000_000
+
+
+class Source(Protocol):
+    """Labelled simulated frames by number."""
+
+    def batch(self, number: int, size: int) -> Batch:
+        """Return batch `number` of `size` frames; the same number gives the same frames."""
+
+    def close(self) -> None:
+        """Release what drew them; twice is fine."""
 
 
 class SourceFrames:
@@ -58,3 +70,25 @@ class SourceFrames:
         """Close the simulators; twice is fine."""
         for stream in self._streams:
             stream.close()
+
+
+class WeightedFrames:
+    """Draws batches from a pool of frames, each as often as its weight says."""
+
+    def __init__(self, pool: Batch, weights: NDArray[np.float64], seed: int) -> None:
+        """Keep the pool.
+
+        Args:
+            pool: N frames.
+            weights: (N,), 0 or more.
+            seed: of the draws.
+        """
+        self._pool, self._share, self._seed = pool, weights / weights.sum(), seed
+
+    def batch(self, number: int, size: int) -> Batch:
+        """Return batch `number` of `size` frames; the same number gives the same frames."""
+        rng = np.random.default_rng([self._seed, 7, number])
+        return self._pool.take(rng.choice(len(self._share), size=size, p=self._share))
+
+    def close(self) -> None:
+        """Do nothing: the frames are drawn already."""

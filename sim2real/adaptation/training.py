@@ -13,7 +13,7 @@ from policies.device import mixed_precision
 from policies.perception import PerceptionModel, freeze_normalization
 from sim2real.adaptation.feature_level.alignment import Alignment
 from sim2real.adaptation.seen import label_vector, see
-from sim2real.adaptation.source import SourceFrames
+from sim2real.adaptation.source import Source
 from sim2real.pretrain import batch_tensors, schedule
 from sim2real.progress import progress
 
@@ -29,6 +29,8 @@ class AdaptSettings:
         backbone_factor: learning rate of the backbone, as a share of the head's.
         weight: of the feature-level loss; None takes the method's own.
         stage: whose features are aligned; -1 is the coarsest.
+        translator_steps: of learning canonical looks.
+        teacher_steps: of the mean teacher.
     """
 
     steps: int = 60
@@ -37,6 +39,8 @@ class AdaptSettings:
     backbone_factor: float = 0.5
     weight: float | None = None
     stage: int = -1
+    translator_steps: int = 300
+    teacher_steps: int = 60
 
 
 def ramp(progress_share: float) -> float:
@@ -46,7 +50,7 @@ def ramp(progress_share: float) -> float:
 
 def train_adapted(
     model: PerceptionModel,
-    source: SourceFrames,
+    source: Source,
     alignment: Alignment | None,
     weight: float,
     pictures: NDArray[np.uint8],
@@ -129,5 +133,5 @@ def _loss(
             return loss
         real = torch.from_numpy(np.ascontiguousarray(target)).permute(0, 3, 1, 2).to(device)
         other = see(model, real, stage)
-    pull: torch.Tensor = alignment(seen, other, label_vector(model, pixels, counted, points), strength)
+        pull: torch.Tensor = alignment(seen, other, label_vector(model, pixels, counted, points), strength)
     return loss + weight * pull
