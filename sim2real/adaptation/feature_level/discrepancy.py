@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import math
 from typing import Literal
 
 import torch
@@ -15,20 +14,20 @@ from sim2real.adaptation.feature_level.alignment import Alignment
 from sim2real.adaptation.seen import Seen, output_vector
 
 Variant = Literal["disparity", "classifier"]
-# Outputs lie between -1 and 1 or have unit spread: heads that are this far apart in a coordinate need not go further.
-_LARGEST = 2.0
+# How far the adversary starts from the head, as a share of the spread of each layer's weights: an exact copy would stay
+# one, since the slope of a difference of 0 is 0.
+_APART = 0.1
 
 
-def disparity(first: torch.Tensor, second: torch.Tensor, largest: float = math.inf) -> torch.Tensor:
+def disparity(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Return the mean absolute difference of outputs (N, L), a scalar; NaN in `second` does not count.
 
     Args:
         first: (N, L).
         second: (N, L).
-        largest: a difference counts as this at most, so that one who makes it large has no reason to go on.
     """
     counted = torch.isfinite(second)
-    difference = (first - torch.where(counted, second, 0.0)).abs().clamp(max=largest) * counted
+    difference = (first - torch.where(counted, second, 0.0)).abs() * counted
     return difference.sum() / counted.sum().clamp(min=1)
 
 
@@ -38,7 +37,6 @@ def disparity_discrepancy(
     target_second: torch.Tensor,
     target_first: torch.Tensor,
     margin: float = 1.0,
-    largest: float = math.inf,
 ) -> torch.Tensor:
     """Return how much more two heads disagree on the target than, `margin` times, on the source.
 
@@ -51,22 +49,22 @@ def disparity_discrepancy(
         target_second: (M, L).
         target_first: (M, L).
         margin: weight of the source.
-        largest: bound of a difference on the target, see `disparity`.
     """
-    return disparity(target_second, target_first, largest) - margin * disparity(source_second, source_first)
+    return disparity(target_second, target_first) - margin * disparity(source_second, source_first)
 
 
 class Discrepancy(Alignment):
-    """The model's head and an adversary of the same form, which starts as a copy of it.
+    """The model's head and an adversary of the same form, which starts close to it.
 
     The adversary's normalization keeps its statistics, so that what it says of a picture does not depend on the others.
     """
 
-    def __init__(self, model: PerceptionModel, variant: Variant = "disparity", margin: float = 1.0) -> None:
-        """Copy the head.
+    def __init__(self, model: PerceptionModel, seed: int, variant: Variant = "disparity", margin: float = 1.0) -> None:
+        """Copy the head and change its weights a little.
 
         Args:
             model: the one that is trained.
+            seed: of the change.
             variant: "disparity": the adversary agrees with the head on the source and disagrees on the target, and
                 features are pulled the other way in both (Zhang et al. 2019). "classifier": the adversary learns the
                 source's labels, and features are pulled on the target alone (maximum classifier discrepancy, Saito et
@@ -75,8 +73,12 @@ class Discrepancy(Alignment):
         """
         super().__init__()
         self.head = copy.deepcopy(model.head)
+        generator = torch.Generator().manual_seed(seed)
         for parameter in self.head.parameters():
             parameter.requires_grad_(True)
+            if parameter.ndim > 1:
+                noise = torch.randn(parameter.shape, generator=generator).to(parameter)
+                parameter.data.add_(_APART * parameter.detach().std(correction=0) * noise)
         self.variant = variant
         self.margin = margin
         # Not an attribute that is a module: the model's parameters are not the method's.
@@ -101,7 +103,6 @@ class Discrepancy(Alignment):
             self._second(target, strength),
             target.output.detach(),
             self.margin,
-            _LARGEST,
         )
 
     def _second(self, seen: Seen, strength: float) -> torch.Tensor:

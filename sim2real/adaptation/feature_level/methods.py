@@ -37,23 +37,27 @@ def output_size(model: PerceptionModel) -> int:
     return 2 * model.spec.keypoints if model.spec.head == "keypoints" else 3
 
 
+# With these weights a method pulls on the backbone about a third as hard as the task does, at the start of adapting a
+# pretrained model from simulated frames to photographs. An adversary's pull depends on how far it has come.
 ALIGNMENTS: dict[str, Method] = {
-    "coral": Method(lambda model, size, seed: Coral(), "covariances of features", 1.0),
-    "mmd": Method(lambda model, size, seed: Mmd(), "distributions of features, by Gaussian kernels", 1.0),
+    "coral": Method(lambda model, size, seed: Coral(), "covariances of features", 100.0),
+    "mmd": Method(lambda model, size, seed: Mmd(), "distributions of features, by Gaussian kernels", 0.5),
     "jmmd": Method(lambda model, size, seed: JointMmd(), "joint distributions of features and outputs", 1.0),
     "dann": Method(lambda model, size, seed: Dann(size, seed), "a domain discriminator, its gradient reversed", 0.1),
     "confusion": Method(
-        lambda model, size, seed: Confusion(size, seed), "a domain discriminator, features learn uniform labels", 0.1
+        lambda model, size, seed: Confusion(size, seed), "a domain discriminator, features learn uniform labels", 0.05
     ),
     "cdan": Method(
         lambda model, size, seed: ConditionalDann(size, output_size(model), seed),
         "a domain discriminator of features given outputs",
         0.1,
     ),
-    "dd": Method(lambda model, size, seed: Discrepancy(model), "a second head that disagrees on the target alone", 0.1),
-    "rsd": Method(lambda model, size, seed: Rsd(), "subspaces that batches of features span", 0.01),
+    "dd": Method(
+        lambda model, size, seed: Discrepancy(model, seed), "a second head that disagrees on the target alone", 0.1
+    ),
+    "rsd": Method(lambda model, size, seed: Rsd(), "subspaces that batches of features span", 0.03),
     "daregram": Method(
-        lambda model, size, seed: DareGram(), "angle and scale of inverse Gram matrices of features", 1.0
+        lambda model, size, seed: DareGram(), "angle and scale of inverse Gram matrices of features", 0.3
     ),
     "jdot": Method(lambda model, size, seed: JointTransport(), "features and labels paired by optimal transport", 0.1),
 }

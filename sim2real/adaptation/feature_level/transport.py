@@ -41,16 +41,17 @@ def sinkhorn(
     c = cost.double()
     a = c.new_full((n,), 1 / n) if a is None else a.to(c)
     b = c.new_full((m,), 1 / m) if b is None else b.to(c)
+    of_a, of_b = float(a.detach().sum()), float(b.detach().sum())
     rho = torch.inf if marginal_penalty is None else marginal_penalty
     if epsilon <= 0 or iterations < 1 or rho <= 0:
         raise ValueError(
             f"sinkhorn needs epsilon and marginal_penalty above 0 and iterations 1 or more, got {epsilon}, "
             f"{marginal_penalty} and {iterations}"
         )
-    if a.shape != (n,) or b.shape != (m,) or min(float(a.min()), float(b.min())) < 0:
+    if a.shape != (n,) or b.shape != (m,) or bool((a < 0).any() or (b < 0).any()):
         raise ValueError(f"sinkhorn needs {n} and {m} masses of 0 or more, got {tuple(a.shape)} and {tuple(b.shape)}")
-    if marginal_penalty is None and abs(float(a.sum() - b.sum())) > 1e-6 * float(a.sum()):
-        raise ValueError(f"sinkhorn needs equal masses on both sides, got {float(a.sum()):g} and {float(b.sum()):g}")
+    if marginal_penalty is None and abs(of_a - of_b) > 1e-6 * of_a:
+        raise ValueError(f"sinkhorn needs equal masses on both sides, got {of_a:g} and {of_b:g}")
     damping = 1.0 if marginal_penalty is None else rho / (rho + epsilon)
     log_a, log_b, scaled = a.log(), b.log(), -c / epsilon
     g = torch.zeros_like(log_b)

@@ -12,6 +12,8 @@ from sim2real.adaptation.reweighting.weights import checked, with_mean_one
 
 FACTORS = (0.2, 0.35, 0.5, 0.7, 1.0, 1.5)
 RIDGES = (1e-3, 1e-2, 1e-1, 1.0)
+# Kernel values of the source and of the target in each fold.
+Parts = list[tuple[NDArray[np.float64], NDArray[np.float64]]]
 
 
 def rulsif_weights(
@@ -72,9 +74,6 @@ def rulsif_weights(
     return with_mean_one(of_source @ _solve(of_source, gaussian(y, at, width), alpha, strength))
 
 
-Parts = list[tuple[NDArray[np.float64], NDArray[np.float64]]]
-
-
 def _moments(
     of_source: NDArray[np.float64], of_target: NDArray[np.float64], alpha: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -86,8 +85,7 @@ def _solve(
     of_source: NDArray[np.float64], of_target: NDArray[np.float64], alpha: float, ridge: float
 ) -> NDArray[np.float64]:
     second, first = _moments(of_source, of_target, alpha)
-    theta: NDArray[np.float64] = np.linalg.solve(second + ridge * np.eye(len(first)), first)
-    return theta
+    return np.asarray(np.linalg.solve(second + ridge * np.eye(len(first)), first), dtype=np.float64)
 
 
 def _held_out_loss(parts: Parts, alpha: float, ridge: float) -> float:
