@@ -70,7 +70,8 @@ class MeanTeacherResult:
 
     Attributes:
         steps: that were taken.
-        kept: share of the teacher's keypoints that were believed.
+        kept: share of the teacher's keypoints that were believed; near 0, hardly anything was learned from the target,
+            and the model must be brought closer by another method before.
         stopped: None, or one line: why training stopped early and the last good state was put back.
     """
 
@@ -141,7 +142,7 @@ def train_mean_teacher(
             rng = np.random.default_rng([seed, step])
             chosen = target_pictures[rng.integers(len(target_pictures), size=s.half_batch)]
             labels = pseudo_labels(teacher, rig, view, chosen, device, rng, s)
-            believed, asked = believed + labels.weight.sum(), asked + labels.weight.size
+            believed, asked = believed + float(labels.weight.sum()), asked + labels.weight.size
             strong = strong_views(chosen, labels, rng, s.strong)
             taken = rng.integers(len(source.rgb), size=s.half_batch)
             loss = _step(model, optimizer, (_rows(source, taken), strong), _target_weight(s, step), s, step, device)
