@@ -60,6 +60,7 @@ class RealData:
         faulty: files with a picture fault, with the reason; not among `frames`.
         unlabelled: every picture at the size of the rig's camera; no label belongs to it.
         notes: what was converted on the way.
+        files: names of `unlabelled`.
     """
 
     folder: Path
@@ -68,6 +69,7 @@ class RealData:
     faulty: tuple[tuple[str, str], ...]
     unlabelled: tuple[NDArray[np.uint8], ...]
     notes: tuple[str, ...]
+    files: tuple[str, ...]
 
 
 def load_real(folder: Path, rig: Rig) -> RealData:
@@ -110,16 +112,25 @@ def load_real(folder: Path, rig: Rig) -> RealData:
             faulty.append((name, fault))
         else:
             frames.append(frame)
-    return RealData(folder, tuple(frames), tuple(left_out), tuple(faulty), tuple(pictures), tuple(notes))
+    return RealData(folder, tuple(frames), tuple(left_out), tuple(faulty), tuple(pictures), tuple(notes), tuple(lines))
 
 
 def load_unlabelled(folder: Path, rig: Rig) -> list[NDArray[np.uint8]]:
     """Return every photograph below a folder at the size of the rig's camera; no label is read."""
+    return [_to_camera_size(read_image(path)[0], rig, path)[0] for path in photograph_paths(folder)]
+
+
+def photograph_paths(folder: Path) -> list[Path]:
+    """Return the files of `load_unlabelled`, in its order.
+
+    Raises:
+        InputError: no folder, or none in it.
+    """
     _check_folder(folder)
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
         raise InputError(f"folder {folder} must hold photographs ({', '.join(IMAGE_SUFFIXES)}), found none")
-    return [_to_camera_size(read_image(path)[0], rig, path)[0] for path in paths]
+    return paths
 
 
 def _check_folder(folder: Path) -> None:

@@ -36,7 +36,7 @@ class Pick:
 
 
 def pick_frames(
-    features: ArrayLike, uncertainty: ArrayLike, already: Sequence[int], count: int, weight: float = 1.0
+    features: ArrayLike, uncertainty: ArrayLike, already: Sequence[int], count: int, weight: float = 0.5
 ) -> list[Pick]:
     """Return the frames to label next, best first; fewer than `count` where the rest repeat frames that are taken.
 
