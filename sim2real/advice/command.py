@@ -13,13 +13,13 @@ from calibration.records import write_record
 from policies.checkpoint import ModelCard, load_checkpoint
 from policies.device import pick_device
 from policies.perception import PerceptionModel
+from sim2real.advice.active_learning.selection import pick_frames
+from sim2real.advice.active_learning.sheet import write_picks
 from sim2real.advice.configs import AdviseConfig
 from sim2real.advice.distances.fixed_features import fixed_features
 from sim2real.advice.measure import FEWEST_LABELLED, domain_gap, measure_model, task_of
 from sim2real.advice.photographs import Photographs, find_photographs
 from sim2real.advice.record import Advice, PickedFrame
-from sim2real.advice.selection import pick_frames
-from sim2real.advice.sheet import write_picks
 from sim2real.advice.stages import Answers
 from sim2real.advice.suggest import best_model, suggestion
 from sim2real.advice.table import lines_of

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from sim2real.advice.selection import covering_radius, pick_frames
+from sim2real.advice.active_learning.selection import covering_radius, pick_frames
 
 FLAT = np.zeros
 
