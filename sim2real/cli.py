@@ -26,6 +26,7 @@ COMMANDS = {
     "finetune": "fine-tune a pretrained model on a few labelled photographs",
     "evaluate": "score a model on photographs that it never saw",
     "calibrate": "measure the station: lens, hand-eye, camera, light, timing, dynamics; and whether it has changed",
+    "advise": "say what to transfer, how, and which photographs to label next, with the numbers behind it",
     "transfer": "measure the whole way: error against the number of labelled photographs",
     "train": "train a policy in simulation: Stable-Baselines3, goals, hindsight, randomized worlds",
     "distill": "teach a camera policy what an expert or a trained policy does (DAgger)",
@@ -78,6 +79,12 @@ def _run(name: str, words: list[str]) -> int:
         line, status = calibrate(words, _parse)
         _print(line)
         return status
+    if name == "advise":
+        from sim2real.advice.command import command
+
+        line, status = command(words, _parse)
+        _print(line)
+        return status
     from sim2real import configs, policy_configs
 
     place = policy_configs if name in _POLICY_COMMANDS else configs
@@ -120,7 +127,8 @@ def _parse(name: str, kind: type[Any], words: list[str]) -> Any:
 
 
 def _placeholder(annotation: object) -> Any:
-    return {"int": 0, "Path": Path(), "str": ""}[str(annotation)]
+    blank: dict[str, Any] = {"int": 0, "Path": Path(), "str": ""}
+    return blank.get(str(annotation), ())
 
 
 def _read_config(kind: type[Any], path: Path) -> dict[str, Any]:
@@ -133,7 +141,8 @@ def _read_config(kind: type[Any], path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"--config {path} must be TOML: {error}") from None
     data = {key.replace("-", "_"): value for key, value in data.items()}
-    blank = {f.name: {"int": 0}.get(str(f.type), "") for f in fields(kind) if f.default is MISSING}
+    blanks: dict[str, Any] = {"int": 0, "tuple[Path, ...]": []}
+    blank = {f.name: blanks.get(str(f.type), "") for f in fields(kind) if f.default is MISSING}
     checked = from_plain(kind, {**blank, **data}, str(path))
     return {key: getattr(checked, key) for key in data}
 

@@ -54,7 +54,7 @@ def evaluate(config: EvaluateConfig) -> dict[str, object]:
     view, source = card.camera, card.camera_source
     if config.align:
         view, source = aligned_camera(rig, data.unlabelled).view, "aligned on unlabelled photographs"
-    fitted = _fitted_hashes(config.model)
+    fitted = fitted_hashes(config.model)
     frames = [f for f in data.frames if f.sha256 not in fitted]
     used = [(f.file, "on the fitting side of the model's split") for f in data.frames if f.sha256 in fitted]
     if not frames:
@@ -124,7 +124,8 @@ def joint_errors(rig: Rig, scores: Sequence[FrameScore]) -> dict[str, object]:
     return found
 
 
-def _fitted_hashes(model: Path) -> set[str]:
+def fitted_hashes(model: Path) -> set[str]:
+    """Return the contents of the photographs that a run was allowed to be fitted on."""
     path = model / "split.json"
     if not path.is_file():
         return set()

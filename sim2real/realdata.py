@@ -60,6 +60,7 @@ class RealData:
         faulty: files with a picture fault, with the reason; not among `frames`.
         unlabelled: every picture at the size of the rig's camera; no label belongs to it.
         notes: what was converted on the way.
+        files: names of `unlabelled`.
     """
 
     folder: Path
@@ -68,6 +69,7 @@ class RealData:
     faulty: tuple[tuple[str, str], ...]
     unlabelled: tuple[NDArray[np.uint8], ...]
     notes: tuple[str, ...]
+    files: tuple[str, ...]
 
 
 def load_real(folder: Path, rig: Rig) -> RealData:
@@ -110,7 +112,7 @@ def load_real(folder: Path, rig: Rig) -> RealData:
             faulty.append((name, fault))
         else:
             frames.append(frame)
-    return RealData(folder, tuple(frames), tuple(left_out), tuple(faulty), tuple(pictures), tuple(notes))
+    return RealData(folder, tuple(frames), tuple(left_out), tuple(faulty), tuple(pictures), tuple(notes), tuple(lines))
 
 
 def check_folder(folder: Path) -> None:

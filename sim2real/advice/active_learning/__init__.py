@@ -1,0 +1,1 @@
+"""Which photographs to label next, and a sheet that shows them."""

@@ -1,0 +1,1 @@
+"""How far two sets of pictures are apart, measured on their features."""
