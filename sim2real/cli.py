@@ -27,6 +27,7 @@ COMMANDS = {
     "evaluate": "score a model on photographs that it never saw",
     "calibrate": "measure the station: lens, hand-eye, camera, light, timing, dynamics; and whether it has changed",
     "advise": "say what to transfer, how, and which photographs to label next, with the numbers behind it",
+    "sweep": "compare methods of adaptation and fine-tuning on held-out photographs, with intervals",
     "transfer": "measure the whole way: error against the number of labelled photographs",
     "train": "train a policy in simulation: Stable-Baselines3, goals, hindsight, randomized worlds",
     "distill": "teach a camera policy what an expert or a trained policy does (DAgger)",
@@ -87,7 +88,9 @@ def _run(name: str, words: list[str]) -> int:
         return status
     from sim2real import configs, policy_configs
 
-    place = policy_configs if name in _POLICY_COMMANDS else configs
+    place: Any = policy_configs if name in _POLICY_COMMANDS else configs
+    if name == "sweep":
+        from sim2real.sweep import configs as place
     kind = getattr(place, f"{name.capitalize()}Config")
     config = _parse(name, kind, words)
     if config is None:
@@ -179,6 +182,13 @@ def _benchmark(config: Any) -> int:
     return 0
 
 
+def _sweep(config: Any) -> int:
+    from sim2real.sweep.command import sweep
+
+    _print(sweep(config))
+    return 0
+
+
 def _get(config: Any) -> int:
     from sim2real.registry import get
 
@@ -216,6 +226,7 @@ _ACTIONS: dict[str, Callable[[Any], int]] = {
     "evaluate": _evaluate,
     "benchmark": _benchmark,
     "get": _get,
+    "sweep": _sweep,
     "report": _report,
 }
 

@@ -58,6 +58,7 @@ class RealData:
         frames: usable ones, in the order of labels.csv.
         left_out: files without a visible target, with the reason.
         faulty: files with a picture fault, with the reason; not among `frames`.
+        faulty_frames: those frames, to be scored apart.
         unlabelled: every picture at the size of the rig's camera; no label belongs to it.
         notes: what was converted on the way.
         files: names of `unlabelled`.
@@ -67,6 +68,7 @@ class RealData:
     frames: tuple[RealFrame, ...]
     left_out: tuple[tuple[str, str], ...]
     faulty: tuple[tuple[str, str], ...]
+    faulty_frames: tuple[RealFrame, ...]
     unlabelled: tuple[NDArray[np.uint8], ...]
     notes: tuple[str, ...]
     files: tuple[str, ...]
@@ -100,7 +102,7 @@ def load_real(folder: Path, rig: Rig) -> RealData:
         pictures.append(picture)
         hashes.append(hashlib.sha256(path.read_bytes()).hexdigest())
     faults = colour_faults(pictures)
-    frames, left_out, faulty = [], [], []
+    frames, left_out, faulty, faulty_frames = [], [], [], []
     for (line, row), picture, digest, fault in zip(rows, pictures, hashes, faults, strict=True):
         name = row[data.image_column]
         visible = row[data.visible_column] if data.visible_column in row and data.visible_column else "full"
@@ -110,9 +112,19 @@ def load_real(folder: Path, rig: Rig) -> RealData:
         frame = _frame(folder, rig, row, line, picture, digest, visible, fault)
         if fault is not None:
             faulty.append((name, fault))
+            faulty_frames.append(frame)
         else:
             frames.append(frame)
-    return RealData(folder, tuple(frames), tuple(left_out), tuple(faulty), tuple(pictures), tuple(notes), tuple(lines))
+    return RealData(
+        folder,
+        tuple(frames),
+        tuple(left_out),
+        tuple(faulty),
+        tuple(faulty_frames),
+        tuple(pictures),
+        tuple(notes),
+        tuple(lines),
+    )
 
 
 def check_folder(folder: Path) -> None:

@@ -1,0 +1,158 @@
+"""One row's piece of a comparison: adapt one model, fine-tune it, score it on held-out frames."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from calibration.errors import InputError
+from calibration.records import read_json, write_json
+from calibration.rig import Rig
+from calibration.view import CameraView
+from policies.checkpoint import ModelCard, load_checkpoint, save_checkpoint
+from policies.device import pick_device
+from policies.perception import PerceptionModel
+from sim2real.adaptation.methods import chain
+from sim2real.adaptation.running import Problem, run_chain
+from sim2real.adaptation.training import AdaptSettings
+from sim2real.cameras import refitted_camera
+from sim2real.finetune import draw_replay, finetune_model, train_from_scratch
+from sim2real.presets import load_preset, rig_spec
+from sim2real.pretrain import prepare_torch
+from sim2real.realdata import RealData, RealFrame, load_real, stack_pictures
+from sim2real.scoring import score_frames
+from sim2real.splits import choose_frames
+
+NONE, CAMERA, SCRATCH = "none", "camera", "scratch"
+_REPLAY_FRAMES = 160
+
+
+@dataclass(frozen=True)
+class Job:
+    """One model to make and score.
+
+    Attributes:
+        chain: label-free methods joined by +, or "none".
+        budget: labelled frames, 0 for none.
+        strategy: of fine-tuning; "" without labels.
+        seed: number of the pretrained model; also which frames are drawn.
+        model: its run folder.
+        real: folder of the photographs.
+        train: files that may be fitted.
+        test: files that are scored.
+        view: camera to start from, at the size of the photographs.
+        aligned: whether it was aligned on unlabelled photographs.
+        steps: of each training of the chain.
+        out: folder of the comparison.
+        device: where to run.
+    """
+
+    chain: str
+    budget: int
+    strategy: str
+    seed: int
+    model: Path
+    real: Path
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    view: CameraView
+    aligned: bool
+    steps: int
+    out: Path
+    device: str
+
+    @property
+    def name(self) -> str:
+        """A file name for the job."""
+        camera = "" if self.aligned else "-published"
+        tuned = f"-{self.strategy}-{self.budget:03d}" if self.budget else ""
+        return f"{self.chain}{camera}{tuned}-seed{self.seed}"
+
+    @property
+    def result(self) -> Path:
+        """The file of its scores."""
+        return self.out / "scores" / f"{self.name}.json"
+
+
+def run_job(job: Job) -> dict[str, Any]:
+    """Return scores, time and what the methods said, as plain data; a finished job is read, not run again."""
+    if job.result.is_file():
+        stored: dict[str, Any] = read_json(job.result)
+        return stored
+    device = pick_device(job.device)
+    prepare_torch(job.seed, 1 if device.type == "cpu" else 0)
+    began = time.monotonic()
+    model, card = load_checkpoint(job.model, device)
+    data = real_data(job.real, card.rig)
+    frames = {f.file: f for f in (*data.frames, *data.faulty_frames)}
+    record: dict[str, Any] = {"chain": job.chain, "budget": job.budget, "strategy": job.strategy, "seed": job.seed}
+    try:
+        model, record["adaptation"] = _adapted(job, model, card, [frames[n] for n in job.train], device)
+        view = job.view
+        if job.budget:
+            chosen = choose_frames([frames[n] for n in job.train], job.budget, job.seed, f"budget {job.budget}")
+            record["fitted"] = [f.file for f in chosen]
+            model, view = _tuned(job, model, card, chosen, device)
+    except InputError as error:
+        record["failed"] = str(error)
+        write_json(job.result, record)
+        return record
+    record["seconds"] = round(time.monotonic() - began, 1)
+    for key, names in (("scores", job.test), ("faulty", [f.file for f in data.faulty_frames])):
+        scored = score_frames(model, card.rig, view, [frames[n] for n in names], device)
+        record[key] = [dataclasses.asdict(s) for s in scored]
+    write_json(job.result, record)
+    return record
+
+
+def _adapted(
+    job: Job, model: PerceptionModel, card: ModelCard, frames: list[RealFrame], device: torch.device
+) -> tuple[PerceptionModel, list[dict[str, Any]]]:
+    """Return the model after its chain; adapted models are kept, since several budgets start from each."""
+    if job.chain == NONE:
+        return model, []
+    place = job.out / "models" / f"{job.chain}-{job.steps}-seed{job.seed}"
+    if (place / "adaptation.json").is_file():
+        return load_checkpoint(place, device)[0], read_json(place / "adaptation.json")
+    problem = Problem(
+        card.rig,
+        job.view,
+        rig_spec(card.rig, load_preset(card.rig.preset)),
+        stack_pictures(frames),
+        job.seed,
+        device,
+        place / "backgrounds",
+    )
+    said = run_chain(model, chain(job.chain.split("+")), problem, AdaptSettings(steps=job.steps))
+    save_checkpoint(place, model, dataclasses.replace(card, spec=model.spec), {"command": "sweep"})
+    write_json(place / "adaptation.json", said)
+    return model, said
+
+
+def _tuned(
+    job: Job, model: PerceptionModel, card: ModelCard, chosen: list[RealFrame], device: torch.device
+) -> tuple[PerceptionModel, CameraView]:
+    rig = card.rig
+    if job.strategy == CAMERA:
+        return model, refitted_camera(model, rig, job.view, job.aligned, chosen, device).view
+    if job.strategy == SCRATCH:
+        # The camera is refitted with the pretrained model, so that only the weights start from nothing.
+        view = refitted_camera(model, rig, job.view, job.aligned, chosen, device).view
+        prepare_torch(job.seed, 1 if device.type == "cpu" else 0)
+        fresh = PerceptionModel(card.spec).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        train_from_scratch(fresh, rig, view, chosen, job.seed, device)
+        return fresh, view
+    replay = draw_replay(rig, job.seed, _REPLAY_FRAMES)
+    return model, finetune_model(model, rig, job.view, job.aligned, chosen, replay, job.seed, device)
+
+
+@lru_cache(maxsize=1)
+def real_data(folder: Path, rig: Rig) -> RealData:
+    """Return the photographs of a folder, read once a process."""
+    return load_real(folder, rig)
