@@ -45,8 +45,6 @@ _STYLES: dict[str, Style] = {
 }
 # As many photographs the simulation counts where statistics are blended: a few dozen photographs say less than it.
 _PRIOR_PHOTOGRAPHS = 10.0
-# Simulated frames that moments, weights and the mean teacher use.
-_POOL_FRAMES = 256
 _POOL_NUMBER = 100_000
 
 
@@ -75,11 +73,11 @@ class Problem:
     renderer: RendererName = "auto"
 
 
-def source_of(step: Training, problem: Problem) -> SourceFrames:
+def source_of(step: Training, problem: Problem, settings: AdaptSettings | None = None) -> SourceFrames:
     """Return the simulated frames that a training learns from, after its image-level methods."""
     spec = problem.spec
     if "photometric" in step.image:
-        spec = with_ranges(spec, ranges_of(problem))
+        spec = with_ranges(spec, ranges_of(problem, (settings or AdaptSettings()).looks_frames))
     specs = [spec]
     if "background" in step.image:
         textures = write_background(problem.folder, list(problem.pictures))
@@ -88,10 +86,10 @@ def source_of(step: Training, problem: Problem) -> SourceFrames:
     return SourceFrames(problem.rig, specs, maps, problem.seed, problem.renderer)
 
 
-def ranges_of(problem: Problem) -> list[FittedRange]:
+def ranges_of(problem: Problem, frames: int) -> list[FittedRange]:
     """Return the sensor ranges that fit the photographs."""
     stream = SimulatedFrames(problem.rig, problem.spec, problem.seed, renderer=problem.renderer)
-    ranges = fit_ranges(stream, problem.pictures)
+    ranges = fit_ranges(stream, problem.pictures, frames)
     stream.close()
     return ranges
 
@@ -137,10 +135,10 @@ def run_chain(
 def _train(model: PerceptionModel, step: Training, problem: Problem, settings: AdaptSettings) -> dict[str, Any]:
     if "canonical" in step.image:
         _put_canonical_front(model, problem, settings.translator_steps)
-    source: Source = source_of(step, problem)
+    source: Source = source_of(step, problem, settings)
     said: dict[str, Any] = {}
     if step.weights is not None:
-        pool = _pool(source)
+        pool = _pool(source, settings)
         weights = frame_weights(step.weights, model, pool.rgb, problem.pictures, settings.stage, problem.seed)
         source.close()
         source = WeightedFrames(pool, weights, problem.seed)
@@ -183,21 +181,21 @@ def _recalibrate(model: PerceptionModel, problem: Problem, settings: AdaptSettin
 
 
 def _fold_coral(model: PerceptionModel, problem: Problem, settings: AdaptSettings) -> dict[str, Any]:
-    simulated = _plain_pool(problem).rgb
+    simulated = _plain_pool(problem, settings).rgb
     source, target = head_moments(model, simulated), head_moments(model, problem.pictures)
     fold_coral(model, source, target, prior_count=_PRIOR_PHOTOGRAPHS)
     return {"prior_photographs": _PRIOR_PHOTOGRAPHS, "simulated_frames": len(simulated)}
 
 
 def _align_subspace(model: PerceptionModel, problem: Problem, settings: AdaptSettings) -> dict[str, Any]:
-    source = measure_source(model, _plain_pool(problem).rgb)
+    source = measure_source(model, _plain_pool(problem, settings).rgb)
     done = SubspaceAdapter(model, source).adapt(problem.pictures)
     return {"moved": done.moved, "rolled_back": done.rolled_back}
 
 
 def _mean_teacher(model: PerceptionModel, problem: Problem, settings: AdaptSettings) -> dict[str, Any]:
     small = problem.view.resized(*problem.rig.input_size_px)
-    pool = _plain_pool(problem)
+    pool = _plain_pool(problem, settings)
     teacher = MeanTeacherSettings(steps=settings.teacher_steps)
     result = train_mean_teacher(
         model, problem.rig, small, pool, problem.pictures, problem.seed, problem.device, teacher
@@ -213,14 +211,14 @@ _STEPS: dict[str, Callable[[PerceptionModel, Problem, AdaptSettings], dict[str, 
 }
 
 
-def _plain_pool(problem: Problem) -> Batch:
+def _plain_pool(problem: Problem, settings: AdaptSettings) -> Batch:
     frames = source_of(Training(), problem)
-    pool = _pool(frames)
+    pool = _pool(frames, settings)
     frames.close()
     return pool
 
 
-def _pool(source: Source) -> Batch:
+def _pool(source: Source, settings: AdaptSettings) -> Batch:
     """Return frames that no training step draws."""
     size = 16
-    return Batch.joined([source.batch(_POOL_NUMBER + k, size) for k in range(_POOL_FRAMES // size)])
+    return Batch.joined([source.batch(_POOL_NUMBER + k, size) for k in range(max(1, settings.pool_frames // size))])

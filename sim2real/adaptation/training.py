@@ -31,6 +31,8 @@ class AdaptSettings:
         stage: whose features are aligned; -1 is the coarsest.
         translator_steps: of learning canonical looks.
         teacher_steps: of the mean teacher.
+        pool_frames: simulated frames that moments, weights and the mean teacher use.
+        looks_frames: simulated frames from which sensor ranges are fitted.
     """
 
     steps: int = 60
@@ -41,6 +43,8 @@ class AdaptSettings:
     stage: int = -1
     translator_steps: int = 300
     teacher_steps: int = 60
+    pool_frames: int = 256
+    looks_frames: int = 400
 
 
 def ramp(progress_share: float) -> float:
