@@ -14,9 +14,10 @@ from sim2real.adaptation.guards.checks.doubt import Doubt, named
 
 Picture = NDArray[np.uint8]
 
-# Largest difference of two files of one picture, in levels of 255 after averaging over 3 x 3 pixels. Compression leaves
+# Largest difference of two files of one picture, in levels of 255 after averaging over 5 x 5 pixels. Compression leaves
 # less, an object that moved leaves more; where the pictures differ a lot, somewhat more counts as the same.
-_LEAST, _MOST, _SHARE = 8.0, 25.0, 0.15
+_BLUR = (5, 5)
+_LEAST, _MOST, _SHARE = 12.0, 30.0, 0.15
 _LABEL_STDS = 3.0
 
 
@@ -62,7 +63,7 @@ def _same(pictures: Sequence[Picture]) -> NDArray[np.bool_]:
     """Return which pictures (N, N) are the same but for compression and brightness."""
     even = []
     for picture in pictures:
-        values = cv2.blur(picture.astype(np.float32), (3, 3))
+        values = cv2.blur(picture.astype(np.float32), _BLUR)
         even.append(values - values.mean(axis=(0, 1)))
     stack = np.stack(even)
     spread = np.maximum(stack.std(axis=(1, 2)), 1e-3)

@@ -85,9 +85,10 @@ def _flat_doubt(files: Sequence[str], pictures: Sequence[Picture], flat: NDArray
 def _correlations(pictures: Sequence[Picture], reference: Sequence[Picture]) -> tuple[Array, Array]:
     """Return correlations with the median of the reference: of pictures (N,), and of the reference itself (M,)."""
     usual = np.stack([_normal(_reduced(p)) for p in reference])
-    background = _normal(np.median(usual, axis=0))
+    middle = np.median(usual, axis=0)
+    background = (middle - middle.mean()) / max(float(middle.std()), 1e-6)
     own = np.stack([_normal(_reduced(p)) for p in pictures])
-    return (own * background).mean(axis=(1, 2, 3)), (usual * background).mean(axis=(1, 2, 3))
+    return (own * background).mean(axis=(1, 2)), (usual * background).mean(axis=(1, 2))
 
 
 def _reduced(picture: Picture) -> Array:
@@ -95,9 +96,10 @@ def _reduced(picture: Picture) -> Array:
 
 
 def _normal(picture: Array) -> Array:
-    """Return a picture with mean 0 and standard deviation 1 in each channel: exposure and white balance are gone."""
-    centred = picture - picture.mean(axis=(0, 1))
-    return np.asarray(centred / np.maximum(centred.std(axis=(0, 1)), 1e-6))
+    """Return a picture (h, w, 3) as grey (h, w) with mean 0 and standard deviation 1: exposure is gone."""
+    grey = picture.mean(axis=2)
+    centred = grey - grey.mean()
+    return np.asarray(centred / max(float(centred.std()), 1e-6))
 
 
 def _recorded(

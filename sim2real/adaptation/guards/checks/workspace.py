@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,9 +41,7 @@ class Workspace:
     @classmethod
     def of(cls, rig: Rig) -> Workspace:
         """Return the workspace of a rig: the box around the label points of worlds drawn from its placements."""
-        rng, nominal = np.random.default_rng(0), nominal_world(rig)
-        points = np.array([label_point(rig, _placed(rig, nominal, rng)) for _ in range(_WORLDS)])
-        low, high = points.min(axis=0), points.max(axis=0)
+        low, high = _box(rig)
         size = high - low
         slack = _SLACK * size + _SLACK_OF_LARGEST * size.max() + _LABEL_STDS * rig.label.std_m
         return cls(low, high, slack)
@@ -61,6 +60,13 @@ class Workspace:
         """Return `x -1.30 to -0.46, y ..., z ... m`."""
         parts = (f"{n} {a:.3g} to {b:.3g}" for n, a, b in zip("xyz", self.low, self.high, strict=True))
         return ", ".join(parts) + " m"
+
+
+@lru_cache(maxsize=8)
+def _box(rig: Rig) -> tuple[Array, Array]:
+    rng, nominal = np.random.default_rng(0), nominal_world(rig)
+    points = np.array([label_point(rig, _placed(rig, nominal, rng)) for _ in range(_WORLDS)])
+    return points.min(axis=0), points.max(axis=0)
 
 
 def _placed(rig: Rig, world: WorldParams, rng: np.random.Generator) -> WorldParams:
