@@ -40,7 +40,7 @@ def paired_difference(first: ArrayLike, second: ArrayLike, unit: str, seed: int 
     Frames are resampled, with the differences of a frame kept together; of several runs both are. The percentiles are
     expanded for few frames (Hesterberg 2015, "What teachers should know about the bootstrap"): the tail a/2 becomes the
     normal tail at sqrt(n / (n - 1)) times Student's quantile, so that the interval of a mean is about as wide as
-    Student's.
+    Student's. It cannot reach beyond the largest difference: of 4, 5 and 6 frames it covers about 87, 91 and 93 %.
 
     Args:
         first: errors (frames,) or (runs, frames).

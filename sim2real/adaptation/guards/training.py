@@ -129,9 +129,9 @@ class TrainingGuard:
         self._below[what] = self._below[what] + 1 if size < share * start else 0
         if self._below[what] < self._settings.patience:
             return None
-        name = "spread" if what == "predictions" else "effective rank"
+        name = "a spread" if what == "predictions" else "an effective rank"
         return (
-            f"{what} collapsed: expected a {name} of {share * start:.3g} or more ({start:.3g} at first), got {size:.3g}"
+            f"{what} collapsed: expected {name} of {share * start:.3g} or more ({start:.3g} at first), got {size:.3g}"
         )
 
     def _state(self, step: int) -> _State:
