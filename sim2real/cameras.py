@@ -17,7 +17,7 @@ from policies.perception import PerceptionModel
 from sim2real.realdata import RealFrame, stack_pictures
 
 # How far the camera may be from an aligned one: the alignment's own intervals do not know how true the body's size is.
-_ALIGNED_PRIOR = CameraPrior(position_std_m=0.01, rotation_std_rad=0.01, focal_std=0.015)
+ALIGNED_PRIOR = CameraPrior(position_std_m=0.01, rotation_std_rad=0.01, focal_std=0.015)
 # Spread of a network's keypoints, in pixels of its input.
 _KEYPOINT_STD_PX = 0.5
 
@@ -55,7 +55,7 @@ def refitted_camera(
     prior = CameraPrior(rig.camera.position_std_m, rig.camera.rotation_std_rad, rig.camera.focal_std)
     fit = fit_camera(
         small,
-        _ALIGNED_PRIOR if start_is_aligned else prior,
+        ALIGNED_PRIOR if start_is_aligned else prior,
         points.reshape(-1, 3),
         pixels.reshape(-1, 2),
         std.ravel(),
