@@ -13,6 +13,7 @@ from calibration.alignment import align_camera
 from calibration.extrinsics import CameraFit, CameraPrior, fit_camera
 from calibration.rig import Rig
 from calibration.view import CameraView
+from policies.averaging import predict_over_views
 from policies.perception import PerceptionModel
 from sim2real.realdata import RealFrame, stack_pictures
 
@@ -46,7 +47,7 @@ def refitted_camera(
         device: where the model is.
     """
     small = start.resized(*rig.input_size_px)
-    pixels = model.predict(stack_pictures(frames), device).keypoints_px
+    pixels = predict_over_views(model, stack_pictures(frames), device).keypoints_px
     assert pixels is not None, "a regression head has no keypoints to refit a camera on"
     points = np.stack([f.keypoints_world for f in frames])
     depth = small.world_from_camera.inverse().apply(points)[..., 2]

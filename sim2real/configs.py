@@ -119,6 +119,8 @@ class EvaluateConfig:
     """file for the summary; predictions of every frame go beside it as CSV"""
     align: bool = False
     """first align the camera on the folder's photographs; no label is read for it"""
+    views: int = 8
+    """small views of each photograph over which keypoints are averaged; 1 is the photograph alone, and faster"""
     device: str = "auto"
     """auto (a GPU when there is one), cpu, cuda or cuda:N"""
     overwrite: bool = False

@@ -43,6 +43,8 @@ def evaluate(config: EvaluateConfig) -> dict[str, object]:
     for path in (config.json, table):
         if path.exists() and not config.overwrite:
             raise InputError(f"result file must be new, {path} exists; add --overwrite or choose another --json")
+    if config.views < 1:
+        raise InputError(f"views must be 1 or more, got {config.views}")
     if config.json.suffix != ".json":
         raise InputError(f"--json must name a .json file, got {config.json}")
     device = pick_device(config.device)
@@ -59,7 +61,7 @@ def evaluate(config: EvaluateConfig) -> dict[str, object]:
     used = [(f.file, "on the fitting side of the model's split") for f in data.frames if f.sha256 in fitted]
     if not frames:
         raise InputError(f"no frame of {config.real} is left to score: {len(used)} fitted, {len(data.faulty)} faulty")
-    scores = score_frames(model, rig, view, frames, device)
+    scores = score_frames(model, rig, view, frames, device, config.views)
     summary: dict[str, object] = {
         "format": SUMMARY_FORMAT,
         "version": 1,
@@ -70,6 +72,7 @@ def evaluate(config: EvaluateConfig) -> dict[str, object]:
         "components": list(rig.label.components),
         "columns": list(rig.label.columns),
         "camera": source,
+        "views": config.views,
         "selection": card.selection,
         **describe([s.error for s in scores], "m"),
         "by_visibility": by_visibility(scores),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from calibration.lifting import label_values, lift, lift_joints
 from calibration.rig import Rig
 from calibration.view import CameraView
+from policies.averaging import VIEWS, predict_over_views
 from policies.perception import PerceptionModel
 from sim2real.realdata import RealFrame, stack_pictures
 
@@ -44,12 +45,26 @@ class FrameScore:
 
 
 def score_frames(
-    model: PerceptionModel, rig: Rig, view: CameraView, frames: Sequence[RealFrame], device: torch.device
+    model: PerceptionModel,
+    rig: Rig,
+    view: CameraView,
+    frames: Sequence[RealFrame],
+    device: torch.device,
+    views: int = VIEWS,
 ) -> list[FrameScore]:
-    """Return the score of each frame; `view` is the camera at the size of the photographs."""
+    """Return the score of each frame.
+
+    Args:
+        model: to be scored.
+        rig: the station.
+        view: the camera at the size of the photographs.
+        frames: labelled; their labels are compared with the predictions only.
+        device: where the model is.
+        views: over how many small views of each photograph keypoints are averaged.
+    """
     if not frames:
         return []
-    prediction = model.predict(stack_pictures(frames), device)
+    prediction = predict_over_views(model, stack_pictures(frames), device, views)
     small = view.resized(*rig.input_size_px)
     scores = []
     for k, frame in enumerate(frames):

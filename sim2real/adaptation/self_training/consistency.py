@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.errors import InputError
 from policies.perception import PerceptionModel
-from sim2real.adaptation.self_training.views import WEAK, PictureView, ViewRange
+from policies.views import WEAK, PictureView, ViewRange
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,12 +16,12 @@ from calibration.rig import Rig
 from calibration.view import CameraView
 from policies.device import mixed_precision
 from policies.perception import PerceptionModel, freeze_normalization
+from policies.views import STRONG, WEAK, PictureView, ViewRange
 from sim2real.adaptation.seen import see
 from sim2real.adaptation.self_training.batch_norm import batches_of, evaluating
 from sim2real.adaptation.self_training.collapse import Watch
 from sim2real.adaptation.self_training.consistency import agree
 from sim2real.adaptation.self_training.plausibility import PlausibilityLimits, plausible
-from sim2real.adaptation.self_training.views import STRONG, WEAK, PictureView, ViewRange
 from sim2real.pretrain import batch_tensors, schedule
 from sim2real.progress import progress
 from sim2real.stream import Batch

@@ -9,8 +9,8 @@ import torch
 
 from calibration.errors import InputError
 from policies.perception import PerceptionModel, Prediction
+from policies.views import STRONG, ViewRange
 from sim2real.adaptation.self_training.consistency import agree, disagreement
-from sim2real.adaptation.self_training.views import STRONG, ViewRange
 from sim2real.stream import Batch
 
 CPU = torch.device("cpu")

@@ -15,6 +15,7 @@ from calibration.rig import Rig
 from calibration.rig_file import load_rig
 from calibration.view import CameraView
 from policies.perception import PerceptionModel
+from policies.views import STRONG
 from sim2real.adaptation.self_training.mean_teacher import (
     MeanTeacherSettings,
     PseudoLabels,
@@ -24,7 +25,6 @@ from sim2real.adaptation.self_training.mean_teacher import (
     train_mean_teacher,
 )
 from sim2real.adaptation.self_training.plausibility import PlausibilityLimits
-from sim2real.adaptation.self_training.views import STRONG
 from sim2real.stream import Batch
 
 CPU = torch.device("cpu")

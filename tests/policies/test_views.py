@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sim2real.adaptation.self_training.views import STRONG, WEAK, PictureView, ViewRange
+from policies.views import STRONG, WEAK, PictureView, ViewRange
 
 SIZE = (90, 60)
 
