@@ -43,7 +43,7 @@ def test_views_average_out_the_cells(model: Brightest) -> None:
         assert found is not None
         errors[views] = np.linalg.norm(found[:, 0] - places, axis=1).mean()
     assert errors[1] > 1.2  # a cell of 4 pixels: 1.53 on average
-    assert errors[16] < 0.6 * errors[1]
+    assert errors[16] < 0.75 * errors[1]
 
 
 def test_one_view_is_the_picture_itself(model: Brightest) -> None:
