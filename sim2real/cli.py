@@ -23,6 +23,7 @@ COMMANDS = {
     "axes": "draw every axis of variation at its low end, nominal and at its high end",
     "pretrain": "pretrain a perception model on an endless stream of simulated frames",
     "finetune": "fine-tune a pretrained model on a few labelled photographs",
+    "describe": "show a model part by part, and what a strategy of fine-tuning would change in it",
     "evaluate": "score a model on photographs that it never saw",
     "calibrate": "measure the station: lens, hand-eye, camera, light, timing, dynamics; and whether it has changed",
     "transfer": "measure the whole way: error against the number of labelled photographs",
@@ -197,6 +198,7 @@ _WORDS = {
     "distill": "policy: ",
     "rollout": "",
     "export": "",
+    "describe": "",
     "demo": "report: ",
 }
 # Those that say more.

@@ -57,6 +57,18 @@ class FinetuneConfig:
     """labelled photographs to use, drawn by seed from the fitting side of the rig's split"""
     out: Path
     """new folder for the run"""
+    strategy: str = "lp-ft"
+    """what learns when: head, lp-ft, full, gradual, surgical, last-block, batch-norm, layer-decay, l2-sp, ewc, lora"""
+    rate: float | None = None
+    """learning rate of the last phase, others in proportion; default: the strategy's own"""
+    find_rate: bool = False
+    """find that rate by raising it until the loss explodes"""
+    early_stopping: Literal["off", "leave-out", "k-fold"] = "off"
+    """keep the weights with the lowest loss on labelled photographs held back: a fifth, or three parts in turn"""
+    wise: float | None = None
+    """share of the fine-tuned weights in the result, 0 to 1; the rest are those before; default: all"""
+    replay_share: float = 0.5
+    """share of simulated frames in each batch, 0 to less than 1"""
     seed: int = 0
     """which frames, and the order of training"""
     device: str = "auto"
@@ -69,6 +81,16 @@ class FinetuneConfig:
     """what draws those frames: auto is the GPU when there is one, else the CPU"""
     threads: int = 0
     """threads for training on the CPU; 0: half the cores"""
+
+
+@dataclass(frozen=True)
+class DescribeConfig:
+    """Show a model part by part, and what a strategy of fine-tuning would change in it."""
+
+    model: Path
+    """run folder of pretrain or finetune"""
+    strategy: str = FinetuneConfig.strategy
+    """what learns when: head, lp-ft, full, gradual, surgical, last-block, batch-norm, layer-decay, l2-sp, ewc, lora"""
 
 
 @dataclass(frozen=True)
