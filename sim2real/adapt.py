@@ -18,8 +18,8 @@ from policies.device import pick_device
 from sim2real.adaptation.methods import Training, chain
 from sim2real.adaptation.running import Problem, check_chain, run_chain, source_of
 from sim2real.adaptation.training import AdaptSettings
+from sim2real.adaptation_configs import AdaptConfig
 from sim2real.cameras import aligned_camera
-from sim2real.configs import AdaptConfig
 from sim2real.presets import load_preset, rig_spec
 from sim2real.pretrain import prepare_torch
 from sim2real.preview.tiles import captioned, fitted, save_png, sheet

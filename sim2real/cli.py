@@ -24,6 +24,7 @@ COMMANDS = {
     "pretrain": "pretrain a perception model on an endless stream of simulated frames",
     "adapt": "adapt a pretrained model to unlabelled photographs: image-level, feature-level, statistics",
     "finetune": "fine-tune a pretrained model on a few labelled photographs",
+    "describe": "show a model part by part, and what a strategy of fine-tuning would change in it",
     "evaluate": "score a model on photographs that it never saw",
     "calibrate": "measure the station: lens, hand-eye, camera, light, timing, dynamics; and whether it has changed",
     "advise": "say what to transfer, how, and which photographs to label next, with the numbers behind it",
@@ -38,6 +39,7 @@ COMMANDS = {
     "demo": "run the whole way on a held-out simulation, in about five minutes",
     "report": "write the HTML report of a transfer again",
 }
+_ADAPTATION_COMMANDS = ("adapt", "finetune", "describe", "sweep")
 _POLICY_COMMANDS = ("train", "distill", "rollout", "export")
 
 
@@ -86,11 +88,10 @@ def _run(name: str, words: list[str]) -> int:
         line, status = command(words, _parse)
         _print(line)
         return status
-    from sim2real import configs, policy_configs
+    from sim2real import adaptation_configs, configs, policy_configs
 
     place: Any = policy_configs if name in _POLICY_COMMANDS else configs
-    if name == "sweep":
-        from sim2real.sweep import configs as place
+    place = adaptation_configs if name in _ADAPTATION_COMMANDS else place
     kind = getattr(place, f"{name.capitalize()}Config")
     config = _parse(name, kind, words)
     if config is None:
@@ -218,6 +219,7 @@ _WORDS = {
     "distill": "policy: ",
     "rollout": "",
     "export": "",
+    "describe": "",
     "demo": "report: ",
 }
 # Those that say more.

@@ -46,68 +46,6 @@ class PretrainConfig:
 
 
 @dataclass(frozen=True)
-class FinetuneConfig:
-    """Fine-tune a pretrained model on a few labelled photographs."""
-
-    model: Path
-    """run folder of pretrain"""
-    real: Path
-    """folder with photographs and labels.csv"""
-    frames: int
-    """labelled photographs to use, drawn by seed from the fitting side of the rig's split"""
-    out: Path
-    """new folder for the run"""
-    seed: int = 0
-    """which frames, and the order of training"""
-    device: str = "auto"
-    """auto (a GPU when there is one), cpu, cuda or cuda:N"""
-    resume: bool = False
-    """repeat an interrupted run"""
-    randomization: str | None = None
-    """preset for the simulated frames that are mixed in; default: the rig's own choice"""
-    renderer: Literal["auto", "cpu", "gpu", "pybullet"] = "auto"
-    """what draws those frames: auto is the GPU when there is one, else the CPU"""
-    threads: int = 0
-    """threads for training on the CPU; 0: half the cores"""
-
-
-@dataclass(frozen=True)
-class AdaptConfig:
-    """Adapt a pretrained model to unlabelled photographs; no label is read."""
-
-    model: Path
-    """run folder of pretrain, or of adapt"""
-    real: Path
-    """folder with photographs; of a labels.csv beside them only the columns of image, group and visibility are read"""
-    out: Path
-    """new folder for the run"""
-    methods: tuple[str, ...] = ("background",)
-    """what to do, in order; a wrong name lists all"""
-    photographs: Literal["fitting-side", "all"] = "fitting-side"
-    """which ones it may see: those on the fitting side of the rig's split, so that the others can be scored, or all"""
-    align: bool = True
-    """also align the camera on the photographs, where the rig names a body for it"""
-    steps: int = 60
-    """of each training"""
-    weight: float | None = None
-    """of a feature-level method's loss; default: the method's own"""
-    stage: int = -1
-    """whose features are aligned: 0 is the finest feature map, -1 the coarsest"""
-    seed: int = 0
-    """of simulated frames and training"""
-    device: str = "auto"
-    """auto (a GPU when there is one), cpu, cuda or cuda:N"""
-    resume: bool = False
-    """repeat an interrupted run"""
-    randomization: str | None = None
-    """preset for the simulated frames; default: the rig's own choice"""
-    renderer: Literal["auto", "cpu", "gpu", "pybullet"] = "auto"
-    """what draws those frames: auto is the GPU when there is one, else the CPU"""
-    threads: int = 0
-    """threads for training on the CPU; 0: half the cores"""
-
-
-@dataclass(frozen=True)
 class EvaluateConfig:
     """Score a model on real photographs that it never saw."""
 

@@ -20,6 +20,7 @@ from policies.checkpoint import load_checkpoint
 from policies.device import pick_device
 from sim2real.adaptation.methods import chain
 from sim2real.adaptation.running import check_chain
+from sim2real.adaptation_configs import SweepConfig
 from sim2real.cameras import aligned_camera
 from sim2real.finetune import report_data
 from sim2real.pretrain import core_count
@@ -27,7 +28,6 @@ from sim2real.progress import progress
 from sim2real.realdata import RealData, load_real
 from sim2real.runs import RunFolder, system_info
 from sim2real.splits import Split, split_frames
-from sim2real.sweep.configs import SweepConfig
 from sim2real.sweep.jobs import NONE, SCRATCH, Job, run_job
 from sim2real.sweep.table import Key, markdown, rows_of
 

@@ -1,0 +1,121 @@
+"""Settings of the commands that bring a model to photographs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """Fine-tune a pretrained model on a few labelled photographs."""
+
+    model: Path
+    """run folder of pretrain"""
+    real: Path
+    """folder with photographs and labels.csv"""
+    frames: int
+    """labelled photographs to use, drawn by seed from the fitting side of the rig's split"""
+    out: Path
+    """new folder for the run"""
+    strategy: str = "lp-ft"
+    """what learns when: head, lp-ft, full, gradual, surgical, last-block, batch-norm, layer-decay, l2-sp, ewc, lora"""
+    rate: float | None = None
+    """learning rate of the last phase, others in proportion; default: the strategy's own"""
+    find_rate: bool = False
+    """find that rate by raising it until the loss explodes"""
+    early_stopping: Literal["off", "leave-out", "k-fold"] = "off"
+    """keep the weights with the lowest loss on labelled photographs held back: a fifth, or three parts in turn"""
+    wise: float | None = None
+    """share of the fine-tuned weights in the result, 0 to 1; the rest are those before; default: all"""
+    replay_share: float = 0.5
+    """share of simulated frames in each batch, 0 to less than 1"""
+    seed: int = 0
+    """which frames, and the order of training"""
+    device: str = "auto"
+    """auto (a GPU when there is one), cpu, cuda or cuda:N"""
+    resume: bool = False
+    """repeat an interrupted run"""
+    randomization: str | None = None
+    """preset for the simulated frames that are mixed in; default: the rig's own choice"""
+    renderer: Literal["auto", "cpu", "gpu", "pybullet"] = "auto"
+    """what draws those frames: auto is the GPU when there is one, else the CPU"""
+    threads: int = 0
+    """threads for training on the CPU; 0: half the cores"""
+
+
+@dataclass(frozen=True)
+class AdaptConfig:
+    """Adapt a pretrained model to unlabelled photographs; no label is read."""
+
+    model: Path
+    """run folder of pretrain, or of adapt"""
+    real: Path
+    """folder with photographs; of a labels.csv beside them only the columns of image, group and visibility are read"""
+    out: Path
+    """new folder for the run"""
+    methods: tuple[str, ...] = ("background",)
+    """what to do, in order; a wrong name lists all"""
+    photographs: Literal["fitting-side", "all"] = "fitting-side"
+    """which ones it may see: those on the fitting side of the rig's split, so that the others can be scored, or all"""
+    align: bool = True
+    """also align the camera on the photographs, where the rig names a body for it"""
+    steps: int = 60
+    """of each training"""
+    weight: float | None = None
+    """of a feature-level method's loss; default: the method's own"""
+    stage: int = -1
+    """whose features are aligned: 0 is the finest feature map, -1 the coarsest"""
+    seed: int = 0
+    """of simulated frames and training"""
+    device: str = "auto"
+    """auto (a GPU when there is one), cpu, cuda or cuda:N"""
+    resume: bool = False
+    """repeat an interrupted run"""
+    randomization: str | None = None
+    """preset for the simulated frames; default: the rig's own choice"""
+    renderer: Literal["auto", "cpu", "gpu", "pybullet"] = "auto"
+    """what draws those frames: auto is the GPU when there is one, else the CPU"""
+    threads: int = 0
+    """threads for training on the CPU; 0: half the cores"""
+
+
+@dataclass(frozen=True)
+class DescribeConfig:
+    """Show a model part by part, and what a strategy of fine-tuning would change in it."""
+
+    model: Path
+    """run folder of pretrain or finetune"""
+    strategy: str = FinetuneConfig.strategy
+    """what learns when: head, lp-ft, full, gradual, surgical, last-block, batch-norm, layer-decay, l2-sp, ewc, lora"""
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """Compare methods of adaptation and fine-tuning on photographs that none of them saw."""
+
+    models: tuple[Path, ...]
+    """run folders of pretrain, one a seed"""
+    real: Path
+    """folder with photographs and labels.csv"""
+    out: Path
+    """new folder for the comparison"""
+    chains: tuple[str, ...] = ("none", "background", "background+colour")
+    """chains of methods of `sim2real adapt`, joined by +; "none" leaves the model as it is"""
+    budgets: tuple[int, ...] = (0, 10)
+    """numbers of labelled photographs; 0 is label-free. The largest of the fitting side is the oracle's: give -1"""
+    strategies: tuple[str, ...] = ("lp-ft",)
+    """strategies of `sim2real finetune`, and "camera" (refitted, weights frozen) and "scratch" (no simulation)"""
+    test_groups: tuple[str, ...] = ()
+    """values of the rig's group column that are held out; default: the rig's own"""
+    first: int | None = None
+    """use only the first so many usable photographs, for choosing settings without the others"""
+    steps: int = 60
+    """of each training of a chain"""
+    device: str = "auto"
+    """auto (a GPU when there is one), cpu, cuda or cuda:N"""
+    workers: int = 0
+    """jobs at a time; 0: as many as cores, or one on a GPU. Results do not depend on it"""
+    resume: bool = False
+    """go on with an interrupted comparison, or add rows to one"""
