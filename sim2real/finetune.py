@@ -18,7 +18,7 @@ from envs.rendering.choice import RendererName
 from policies.checkpoint import ModelCard, load_checkpoint, save_checkpoint
 from policies.device import pick_device
 from policies.perception import PerceptionModel
-from sim2real.adaptation.fine_tuning.frames import Augment, concatenate, real_batch, take
+from sim2real.adaptation.fine_tuning.frames import Augment, real_batch
 from sim2real.adaptation.fine_tuning.strategies import FinetuneSettings, build_strategy
 from sim2real.adaptation.fine_tuning.tuning import Tuned, check_settings, tune
 from sim2real.adaptation_configs import FinetuneConfig
@@ -154,7 +154,7 @@ def draw_replay(
             parts.append(stream.draw(range(_REPLAY_START + start, _REPLAY_START + min(start + _PART, count))))
             advance(min(start + _PART, count))
     stream.close()
-    return concatenate(parts)
+    return Batch.joined(parts)
 
 
 def finetune_model(
@@ -185,13 +185,15 @@ def tune_on_frames(
 ) -> tuple[CameraView, Tuned]:
     """Fine-tune the model in place; return the camera refitted on the same frames, and what was done.
 
-    The camera is refitted first, with the weights as they are, so that the network is not taught the camera's error.
+    The camera is refitted first, with the weights as they are, so that the network is not taught the camera's error,
+    and again afterwards, when keypoints are better.
 
     Raises:
         InputError: an unknown strategy, settings out of range, or too few frames to hold some back.
     """
     view = refitted_camera(model, rig, start, start_is_aligned, frames, device).view
-    return view, tune(model, rig, real_batch(rig, view, frames), replay, seed, device, settings)
+    tuned = tune(model, rig, real_batch(rig, view, frames), replay, seed, device, settings)
+    return refitted_camera(model, rig, start, start_is_aligned, frames, device).view, tuned
 
 
 def train_from_scratch(
@@ -212,7 +214,7 @@ def train_from_scratch(
     with progress("from scratch", steps, "steps") as advance:
         for step in range(steps):
             rng = np.random.default_rng([seed, step, 1])
-            part = augment(take(real, rng.integers(len(real.rgb), size=_PART)), rng)
+            part = augment(real.take(rng.integers(len(real.rgb), size=_PART)), rng)
             step_as_is(model, optimizer, batch_tensors(part, device), rate * schedule(step / steps), device)
             advance(step + 1)
     model.eval()

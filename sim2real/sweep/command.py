@@ -18,6 +18,7 @@ from calibration.rig import Rig
 from calibration.view import CameraView
 from policies.checkpoint import load_checkpoint
 from policies.device import pick_device
+from sim2real.adaptation.fine_tuning.strategies import check_name
 from sim2real.adaptation.methods import chain
 from sim2real.adaptation.running import check_chain
 from sim2real.adaptation_configs import SweepConfig
@@ -28,7 +29,7 @@ from sim2real.progress import progress
 from sim2real.realdata import RealData, load_real
 from sim2real.runs import RunFolder, system_info
 from sim2real.splits import Split, split_frames
-from sim2real.sweep.jobs import NONE, SCRATCH, Job, run_job
+from sim2real.sweep.jobs import CAMERA, NONE, SCRATCH, Job, run_job
 from sim2real.sweep.table import Key, markdown, rows_of
 
 logger = logging.getLogger(__name__)
@@ -75,6 +76,9 @@ def sweep(config: SweepConfig) -> str:
             f"budgets must be 0 to {len(split.train)} labelled photographs, or -1 for all, got "
             f"{', '.join(str(b) for b in config.budgets)}"
         )
+    for name in config.strategies:
+        if name not in (CAMERA, SCRATCH):
+            check_name(name)
     run = RunFolder.create(config.out, _Protocol.of(config), config.resume)
     (config.out / "scores").mkdir(exist_ok=True)
     jobs = list(_jobs(config, rig, data, split, budgets))
@@ -82,7 +86,7 @@ def sweep(config: SweepConfig) -> str:
     grouped: dict[Key, list[dict[str, Any]]] = {}
     for job, record in zip(jobs, records, strict=True):
         grouped.setdefault((job.chain, job.aligned, job.budget, job.strategy), []).append(record)
-    everything = [k for k in grouped if k[2] == len(split.train) and k[0] == NONE and k[3] not in ("camera", SCRATCH)]
+    everything = [k for k in grouped if k[2] == len(split.train) and k[0] == NONE and k[3] not in (CAMERA, SCRATCH)]
     rows = rows_of(grouped, everything[0] if everything else None)
     unit = rig.label.display_unit
     table = markdown(rows, unit, {"m": 1.0, "cm": 100.0, "mm": 1000.0}[unit])

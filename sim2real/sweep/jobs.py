@@ -18,6 +18,7 @@ from calibration.view import CameraView
 from policies.checkpoint import ModelCard, load_checkpoint, save_checkpoint
 from policies.device import pick_device
 from policies.perception import PerceptionModel
+from sim2real.adaptation.fine_tuning.strategies import FinetuneSettings
 from sim2real.adaptation.methods import chain
 from sim2real.adaptation.running import Problem, run_chain
 from sim2real.adaptation.training import AdaptSettings
@@ -30,7 +31,6 @@ from sim2real.scoring import score_frames
 from sim2real.splits import choose_frames
 
 NONE, CAMERA, SCRATCH = "none", "camera", "scratch"
-_REPLAY_FRAMES = 160
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,9 @@ def _tuned(
         fresh = PerceptionModel(card.spec).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         train_from_scratch(fresh, rig, view, chosen, job.seed, device)
         return fresh, view
-    replay = draw_replay(rig, job.seed, _REPLAY_FRAMES)
-    return model, finetune_model(model, rig, job.view, job.aligned, chosen, replay, job.seed, device)
+    settings = FinetuneSettings(strategy=job.strategy)
+    replay = draw_replay(rig, job.seed, settings.replay_frames)
+    return model, finetune_model(model, rig, job.view, job.aligned, chosen, replay, job.seed, device, settings)
 
 
 @lru_cache(maxsize=1)

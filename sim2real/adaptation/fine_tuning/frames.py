@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.rig import Rig
 from calibration.view import CameraView
@@ -63,22 +62,7 @@ def mixed(
     """Return the batch of a step, drawn with repeats: real frames, changed, then a share of simulated ones as is."""
     rng = np.random.default_rng([seed, step])
     simulated = 0 if replay is None else round(BATCH * replay_share)
-    part = augment(take(real, rng.integers(len(real.rgb), size=BATCH - simulated)), rng)
+    part = augment(real.take(rng.integers(len(real.rgb), size=BATCH - simulated)), rng)
     if replay is None or simulated == 0:
         return part
-    return concatenate([part, take(replay, rng.integers(len(replay.rgb), size=simulated))])
-
-
-def take(batch: Batch, index: NDArray[np.int64]) -> Batch:
-    """Return some frames of a batch, without depth."""
-    return Batch(batch.rgb[index], batch.keypoints_px[index], batch.visible[index], batch.points_m[index])
-
-
-def concatenate(parts: Sequence[Batch]) -> Batch:
-    """Return batches as one, without depth."""
-    return Batch(
-        np.concatenate([p.rgb for p in parts]),
-        np.concatenate([p.keypoints_px for p in parts]),
-        np.concatenate([p.visible for p in parts]),
-        np.concatenate([p.points_m for p in parts]),
-    )
+    return Batch.joined([part, replay.take(rng.integers(len(replay.rgb), size=simulated))])

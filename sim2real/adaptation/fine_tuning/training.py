@@ -117,7 +117,7 @@ def tune_step(
     """Take one step without touching which parts are in training mode; return the loss with the penalty."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group.get("rate_factor", 1.0)
-    with mixed_precision(device):
+    with mixed_precision(device, on_cpu=True):
         loss = model.loss(*tensors)
     if penalty is not None:
         loss = loss + penalty()

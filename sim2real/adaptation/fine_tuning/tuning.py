@@ -14,7 +14,7 @@ from calibration.errors import InputError
 from calibration.rig import Rig
 from policies.perception import PerceptionModel
 from sim2real.adaptation.fine_tuning.early_stopping import EarlyStopping, StopAt, best_common_step, folds, leave_out
-from sim2real.adaptation.fine_tuning.frames import Augment, mixed, take
+from sim2real.adaptation.fine_tuning.frames import Augment, mixed
 from sim2real.adaptation.fine_tuning.interpolation import interpolate
 from sim2real.adaptation.fine_tuning.penalties import Tensors
 from sim2real.adaptation.fine_tuning.rate_finder import RateCurve, find_rate
@@ -117,20 +117,20 @@ def tune(
         fit, held = leave_out(count, _HELD_SHARE, seed)
         held_out = tuple(held.tolist())
     if s.find_rate:
-        curve = _rate_curve(model, strategy, batches(take(real, fit)), device, seed)
+        curve = _rate_curve(model, strategy, batches(real.take(fit)), device, seed)
         if curve.suggested is None:
             logger.warning("no rate found: the loss never fell; the strategy's own rates are used")
         else:
             strategy = with_rate(strategy, curve.suggested)
     if s.early_stopping == "leave-out":
-        watch = _watch(model, take(real, held), device)
-        run(take(real, fit), watch)
+        watch = _watch(model, real.take(held), device)
+        run(real.take(fit), watch)
         steps, losses = watch.best_step, tuple(zip(watch.steps, watch.losses, strict=True))
     elif s.early_stopping == "k-fold":
         watches = []
         for number, (part, held) in enumerate(folds(count, _FOLDS, seed), 1):
-            watches.append(_watch(model, take(real, held), device, patience=strategy.steps))
-            run(take(real, part), watches[-1], f"fold {number}")
+            watches.append(_watch(model, real.take(held), device, patience=strategy.steps))
+            run(real.take(part), watches[-1], f"fold {number}")
             model.load_state_dict(before)
         steps, losses = best_common_step([(w.steps, w.losses) for w in watches])
         run(real, StopAt(steps))
@@ -154,7 +154,7 @@ def _watch(model: PerceptionModel, held: Batch, device: torch.device, patience: 
 
 def _source(replay: Batch | None, device: torch.device) -> Iterator[Tensors]:
     if replay is not None:
-        yield batch_tensors(take(replay, np.arange(min(_FISHER_FRAMES, len(replay.rgb)))), device)
+        yield batch_tensors(replay.take(np.arange(min(_FISHER_FRAMES, len(replay.rgb)))), device)
 
 
 def _rate_curve(
