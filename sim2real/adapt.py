@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import logging
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from calibration.rig import Rig
 from calibration.view import CameraView
 from policies.checkpoint import ModelCard, load_checkpoint, save_checkpoint
 from policies.device import pick_device
+from sim2real.adaptation.guards.choosing import choose_without_labels
 from sim2real.adaptation.methods import Training, chain
 from sim2real.adaptation.running import Problem, check_chain, run_chain, source_of
 from sim2real.adaptation.training import AdaptSettings
@@ -61,7 +63,15 @@ def adapt(config: AdaptConfig) -> Path:
     view, source = _camera(card, photographs) if config.align else (card.camera, card.camera_source)
     problem = Problem(rig, view, spec, pictures, config.seed, device, config.out / "backgrounds", config.renderer)
     settings = AdaptSettings(steps=config.steps, weight=config.weight, stage=config.stage)
+    before, before_spec = copy.deepcopy(model), model.spec
     done = run_chain(model, steps, problem, settings)
+    decision = None
+    if before_spec.head == "keypoints":
+        decision = choose_without_labels(before, model, rig, view, pictures, device)
+        logger.info("%s: %s", decision.use, decision.reason)
+        if decision.use == "simulation only":
+            logger.warning("the model is kept as it was: %s", decision.reason)
+            model = before
     for step in steps:
         if isinstance(step, Training):
             write_contact_sheet(config.out / "frames.png", step, problem)
@@ -76,18 +86,21 @@ def adapt(config: AdaptConfig) -> Path:
         "split": split.rule,
         "camera": source,
         "steps": done,
+        "decision": dataclasses.asdict(decision) if decision else None,
     }
     write_json(config.out / "adaptation.json", record)
+    how = "adapted" if decision is None or decision.use == "adapted" else "not, as a guard fell back, adapted"
     new_card = dataclasses.replace(
         card,
         spec=model.spec,
         camera=view,
         camera_source=source,
-        trained_on=f"{card.trained_on}; then adapted by {', '.join(config.methods)} on {len(photographs)} unlabelled "
+        trained_on=f"{card.trained_on}; then {how} by {', '.join(config.methods)} on {len(photographs)} unlabelled "
         f"photographs of {config.real.name}",
     )
     save_checkpoint(config.out / "model", model, new_card, {"command": "adapt", "model": str(config.model)})
-    run.finish({"methods": list(config.methods), "photographs": len(photographs), "camera": source})
+    used = decision.use if decision else "adapted"
+    run.finish({"methods": list(config.methods), "photographs": len(photographs), "camera": source, "use": used})
     return config.out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import logging
 from collections.abc import Sequence
@@ -21,12 +22,16 @@ from policies.perception import PerceptionModel
 from sim2real.adaptation.fine_tuning.frames import Augment, real_batch
 from sim2real.adaptation.fine_tuning.strategies import FinetuneSettings, build_strategy
 from sim2real.adaptation.fine_tuning.tuning import Tuned, check_settings, tune
+from sim2real.adaptation.guards.checks.doubt import Doubt
+from sim2real.adaptation.guards.choosing import Tune, choose_by_cross_fitting, choose_without_labels
+from sim2real.adaptation.guards.labelled_frames import check_labelled
+from sim2real.adaptation.guards.never_worse import FEWEST_LABELLED, Decision
 from sim2real.adaptation_configs import FinetuneConfig
 from sim2real.cameras import aligned_camera, refitted_camera
 from sim2real.presets import load_preset, rig_spec
 from sim2real.pretrain import batch_tensors, prepare_torch, schedule, step_as_is
 from sim2real.progress import progress
-from sim2real.realdata import RealData, RealFrame, load_real
+from sim2real.realdata import RealData, RealFrame, load_real, stack_pictures
 from sim2real.runs import RunFolder
 from sim2real.splits import Split, choose_frames, split_frames
 from sim2real.stream import Batch, SimulatedFrames
@@ -63,21 +68,37 @@ def finetune(config: FinetuneConfig) -> Path:
     report_data(data)
     pool, split = training_pool(card.rig, data, config.frames)
     frames = choose_frames(pool, config.frames, config.seed, "fine-tuning")
+    start, aligned = start_camera(card, data)
+    doubts = check_labelled(card.rig, start, frames, model, device, data.unlabelled, aligned)
+    report_doubts(doubts, config.accept_doubts)
     run = RunFolder.create(config.out, config, config.resume)
     if run.finished:
         return config.out
-    start, aligned = start_camera(card, data)
     replay = None
     if settings.replay_share > 0 or settings.strategy == "ewc":
         replay = draw_replay(card.rig, config.seed, settings.replay_frames, config.randomization, config.renderer)
+    before = copy.deepcopy(model)
     view, tuned = tune_on_frames(model, card.rig, start, aligned, frames, replay, config.seed, device, settings)
-    how = f"strategy {settings.strategy}" + ("" if settings.wise is None else f", {settings.wise:g} of the way")
+    decision = None
+    if config.never_worse:
+
+        def tune_again(other: PerceptionModel, some: Sequence[RealFrame]) -> CameraView:
+            return tune_on_frames(other, card.rig, start, aligned, some, replay, config.seed, device, settings)[0]
+
+        decision = _decision(before, model, card.rig, start, frames, tune_again, device, config.seed)
+        if decision.use == "simulation only":
+            logger.warning("the model is kept as it was: %s", decision.reason)
+            model, view = before, start
+    fell_back = decision is not None and decision.use == "simulation only"
+    how = "a guard fell back from " if fell_back else ""
+    how += f"strategy {settings.strategy}" + ("" if settings.wise is None else f", {settings.wise:g} of the way")
     new_card = dataclasses.replace(
         card,
         camera=view,
-        camera_source=f"refitted on {len(frames)} labelled frames",
+        camera_source=_camera_source(card, aligned) if fell_back else f"refitted on {len(frames)} labelled frames",
         selection=f"{len(frames)} labelled frames",
-        trained_on=f"{card.trained_on}; then {len(frames)} photographs of {config.real.name}, {how}",
+        trained_on=f"{card.trained_on}; then {len(frames)} photographs of {config.real.name}, {how}"
+        + (", not used, as a guard fell back" if fell_back else ""),
     )
     write_json(config.out / "split.json", {**dataclasses.asdict(split), "used": [f.file for f in frames]})
     write_json(config.out / "tuning.json", dataclasses.asdict(tuned))
@@ -88,9 +109,44 @@ def finetune(config: FinetuneConfig) -> Path:
             "camera": new_card.camera_source,
             "strategy": settings.strategy,
             "steps": tuned.steps,
+            "doubts": [dataclasses.asdict(d) for d in doubts],
+            "decision": dataclasses.asdict(decision) if decision else None,
         }
     )
     return config.out
+
+
+def report_doubts(doubts: Sequence[Doubt], accepted: bool) -> None:
+    """Log what looks wrong with labelled photographs.
+
+    Raises:
+        InputError: something that makes what is learned worth nothing, unless doubts are accepted.
+    """
+    refused = [d for d in doubts if d.severity == "refuse"]
+    if refused and not accepted:
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        raise InputError(f"{refused[0]}{more}; --accept-doubts goes on all the same")
+    for doubt in doubts:
+        logger.warning("doubtful: %s", doubt)
+
+
+def _decision(
+    before: PerceptionModel,
+    after: PerceptionModel,
+    rig: Rig,
+    view: CameraView,
+    frames: Sequence[RealFrame],
+    tune_again: Tune,
+    device: torch.device,
+    seed: int,
+) -> Decision:
+    if len(frames) < FEWEST_LABELLED:
+        return choose_without_labels(before, after, rig, view, stack_pictures(frames), device, len(frames))
+    return choose_by_cross_fitting(before, rig, view, frames, tune_again, device, seed)
+
+
+def _camera_source(card: ModelCard, aligned: bool) -> str:
+    return "aligned on unlabelled photographs" if aligned else card.camera_source
 
 
 def settings_of(config: FinetuneConfig) -> FinetuneSettings:

@@ -151,8 +151,9 @@ def _train(model: PerceptionModel, step: Training, problem: Problem, settings: A
         alignment = method.build(model, model.backbone.channels[settings.stage], problem.seed)
         weight = method.weight if settings.weight is None else settings.weight
         said["weight"] = weight
-    losses = train_adapted(model, source, alignment, weight, problem.pictures, problem.seed, problem.device, settings)
+    trained = train_adapted(model, source, alignment, weight, problem.pictures, problem.seed, problem.device, settings)
     source.close()
+    losses = trained.losses
     tenth = max(1, len(losses) // 10)
     return {
         "step": "training",
@@ -162,6 +163,7 @@ def _train(model: PerceptionModel, step: Training, problem: Problem, settings: A
         "steps": len(losses),
         "loss_first": float(np.mean(losses[:tenth])),
         "loss_last": float(np.mean(losses[-tenth:])),
+        "stopped": trained.stopped,
         **said,
     }
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from calibration.errors import InputError
 from policies.device import mixed_precision
 from policies.perception import PerceptionModel, freeze_normalization
 from sim2real.adaptation.feature_level.alignment import Alignment
-from sim2real.adaptation.seen import label_vector, see
+from sim2real.adaptation.guards.training import TrainingGuard
+from sim2real.adaptation.seen import Seen, label_vector, see
 from sim2real.adaptation.source import Source
 from sim2real.pretrain import batch_tensors, schedule
 from sim2real.progress import progress
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,19 @@ class AdaptSettings:
     looks_frames: int = 400
 
 
+@dataclass(frozen=True)
+class Trained:
+    """How a training went.
+
+    Attributes:
+        losses: of each step.
+        stopped: None, or one line: why it stopped early and which state was put back.
+    """
+
+    losses: tuple[float, ...]
+    stopped: str | None
+
+
 def ramp(progress_share: float) -> float:
     """Return how strongly the domains are pulled together, 0 at the start to 1 (Ganin et al. 2016, section 5.2.2)."""
     return float(2.0 / (1.0 + np.exp(-10.0 * progress_share)) - 1.0)
@@ -61,10 +77,11 @@ def train_adapted(
     seed: int,
     device: torch.device,
     settings: AdaptSettings,
-) -> list[float]:
-    """Train the model in place and return the loss of each step.
+) -> Trained:
+    """Train the model in place and return how it went; it is left in evaluation mode.
 
-    Batch normalization keeps its statistics: those of two mixed domains would fit neither.
+    Batch normalization keeps its statistics: those of two mixed domains would fit neither. Where the loss blows up, or
+    predictions on photographs collapse, training stops and the last good state is put back.
 
     Args:
         model: pretrained.
@@ -75,12 +92,8 @@ def train_adapted(
         seed: which photographs are drawn when.
         device: where the model is.
         settings: how it goes.
-
-    Raises:
-        InputError: the loss is no number any more; the model is as it was.
     """
     s = settings
-    start = {k: v.detach().clone() for k, v in model.state_dict().items()}
     groups = [
         {"params": list(model.head.parameters()), "rate_factor": 1.0},
         {"params": list(model.backbone.parameters()), "rate_factor": s.backbone_factor},
@@ -90,7 +103,9 @@ def train_adapted(
         groups.append({"params": list(alignment.parameters()), "rate_factor": 1.0})
     optimizer = torch.optim.AdamW(groups, lr=s.rate, weight_decay=1e-3)
     rng = np.random.default_rng([seed, 6])
-    losses = []
+    guard = TrainingGuard(model, optimizer)
+    losses: list[float] = []
+    stopped = None
     model.train()
     freeze_normalization(model)
     with progress("adapt", s.steps, "steps") as advance:
@@ -99,7 +114,7 @@ def train_adapted(
             tensors = batch_tensors(source.batch(step, s.batch), device)
             chosen = rng.integers(len(pictures), size=s.batch)
             share = step / s.steps
-            loss = _loss(model, alignment, weight, ramp(share), tensors, pictures[chosen], s.stage, device)
+            loss, target = _loss(model, alignment, weight, ramp(share), tensors, pictures[chosen], s.stage, device)
             for group in optimizer.param_groups:
                 group["lr"] = s.rate * schedule(share) * group["rate_factor"]
             optimizer.zero_grad(set_to_none=True)
@@ -107,16 +122,14 @@ def train_adapted(
             torch.nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], 5.0)  # type: ignore[attr-defined]
             optimizer.step()
             losses.append(float(loss.detach()))
-            if not np.isfinite(losses[-1]):
-                model.load_state_dict(start)
-                model.eval()
-                raise InputError(
-                    f"adaptation diverged at step {step}: the loss is {losses[-1]}; use a lower --weight or another "
-                    "method"
-                )
+            seen = (None, None) if target is None else (target.output.detach(), target.features.detach())
+            stopped = guard.check(step + 1, losses[-1], *seen)
             advance(step + 1, f"loss {losses[-1]:.3f}")
+            if stopped is not None:
+                logger.warning("adaptation stopped: %s", stopped)
+                break
     model.eval()
-    return losses
+    return Trained(tuple(losses), stopped)
 
 
 def _loss(
@@ -128,14 +141,15 @@ def _loss(
     target: NDArray[np.uint8],
     stage: int,
     device: torch.device,
-) -> torch.Tensor:
+) -> tuple[torch.Tensor, Seen | None]:
+    """Return the loss, and what the model makes of the photographs where a method looks at them."""
     pictures, pixels, counted, points = tensors
     with mixed_precision(device, on_cpu=True):
         seen = see(model, pictures, stage)
         loss = model.loss_of(seen.out, pixels, counted, points)
         if alignment is None:
-            return loss
+            return loss, None
         real = torch.from_numpy(np.ascontiguousarray(target)).permute(0, 3, 1, 2).to(device)
         other = see(model, real, stage)
         pull: torch.Tensor = alignment(seen, other, label_vector(model, pixels, counted, points), strength)
-    return loss + weight * pull
+    return loss + weight * pull, other

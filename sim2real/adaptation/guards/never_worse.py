@@ -45,7 +45,7 @@ class LabelFree:
     Attributes:
         predictions: (N, L), such as keypoints in pixels.
         disagreement: (N,), how far they move under small views (`views.view_disagreement`); None: not measured.
-        plausible: (N,), whether the geometry allows them (`checks.workspace.plausible`); None: not measured.
+        plausible: (N,), whether the geometry allows them (`self_training.plausibility`); None: not measured.
     """
 
     predictions: ArrayLike

@@ -121,6 +121,9 @@ def _explain(rig: Rig, space: Workspace, files: Sequence[str], points: Array, pr
     """Return the doubt about labels outside the workspace, with the factor or offset that brings them back."""
     expected = f"expected metres in frame '{rig.label.frame}', {space}; got a median of {_triple(points)}"
     factor, offset = _factor(space, points, predicted), _offset(space, points, predicted)
+    if factor is None and offset is None:
+        # A model that has hardly learned anything explains nothing; the workspace still may.
+        factor, offset = _factor(space, points, None), _offset(space, points, None)
     # Both may fit a single label; a factor that is a unit's is then the likelier fault.
     if factor is not None and (offset is None or _unit(factor) is not None):
         unit = _unit(factor)

@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibration.kinematics import joint_matrices, nominal_world
-from calibration.lifting import keypoints_in, keypoints_of_label, label_point, label_point_in, lift, lift_joints
+from calibration.kinematics import nominal_world
+from calibration.lifting import label_point
 from calibration.rig import Rig
 from calibration.view import CameraView
 from calibration.world import WorldParams
@@ -103,39 +103,3 @@ def off_picture(view: CameraView, points_world: ArrayLike) -> NDArray[np.bool_]:
     pixels = view.project(points.reshape(-1, 3)).reshape(*points.shape[:2], 2)
     within = (pixels >= -_BEYOND_PICTURE * size) & (pixels <= (1 + _BEYOND_PICTURE) * size)
     return np.asarray(~within.all(axis=(1, 2)))
-
-
-def plausible(rig: Rig, view: CameraView, keypoints_px: ArrayLike, tolerance_px: float = 3.0) -> NDArray[np.bool_]:
-    """Return which of N predictions (N, K, 2) are a picture of the station: a geometric check that needs no label.
-
-    The keypoints must lift to a label point in the workspace, and its own keypoints must project back to where they
-    were found.
-
-    Args:
-        rig: the station.
-        view: the camera, at the size of the pictures that the pixels are in.
-        keypoints_px: predicted keypoints.
-        tolerance_px: largest distance after projecting back, root mean square over the keypoints.
-    """
-    found = np.asarray(keypoints_px, dtype=np.float64)
-    space = Workspace.of(rig)
-    good = np.zeros(len(found), dtype=np.bool_)
-    for k, pixels in enumerate(found):
-        if not np.isfinite(pixels).all():
-            continue
-        back, point = _explained(rig, view, pixels)
-        distance = float(np.sqrt(np.mean(np.sum((back - pixels) ** 2, axis=1))))
-        good[k] = distance <= tolerance_px and not space.outside(point)[0]
-    return good
-
-
-def _explained(rig: Rig, view: CameraView, pixels: Array) -> tuple[Array, Array]:
-    """Return where the keypoints of the lifted label project to (K, 2), and its label point (3,)."""
-    if rig.label.lift == "joints":
-        joints = lift_joints(rig, view, pixels)
-        frames = joint_matrices(rig, joints)
-        return view.project(keypoints_in(rig, frames)), label_point_in(rig, frames)
-    point = lift(rig, view, pixels)
-    if rig.label.lift == "plane":
-        return view.project(keypoints_of_label(rig, point)), point
-    return pixels, point

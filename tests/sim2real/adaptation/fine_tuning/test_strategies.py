@@ -1,5 +1,6 @@
 """Every strategy of the registry: what it changes, what it must not, and that it learns."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 
 from calibration.errors import InputError
 from policies.perception import PerceptionModel, freeze_normalization
+from sim2real.adaptation.fine_tuning import training
 from sim2real.adaptation.fine_tuning.phases import is_low_rank, select
 from sim2real.adaptation.fine_tuning.strategies import (
     STRATEGIES,
@@ -127,8 +129,11 @@ def test_numbers_that_learn_by_hand(make_model: Make) -> None:
     assert count("batch-norm") == sum(2 * m.num_features for m in norms)
 
 
-def test_the_default_is_the_head_then_everything_step_by_step(make_model: Make, make_batch: Any, state_of: Any) -> None:
-    """The same loop written out with nothing but torch and the pieces of pretraining."""
+def test_the_default_is_the_head_then_everything_step_by_step(
+    make_model: Make, make_batch: Any, state_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same loop written out with nothing but torch and the pieces of pretraining, both in full precision."""
+    monkeypatch.setattr(training, "mixed_precision", lambda device, on_cpu: contextlib.nullcontext())
     model, plain = make_model(), make_model()
     settings = FinetuneSettings(probe_steps=3, steps=4)
     run_strategy(model, build_strategy("lp-ft", model, settings), lambda step: make_batch(4, step), CPU)
