@@ -125,7 +125,7 @@ def _normalization(paths: Sequence[str], selection: Selection) -> str:
 def _head_text(card: ModelCard) -> str:
     if card.spec.head == "regression":
         return "regression of the label point"
-    return f"heatmaps of {card.spec.keypoints} keypoints"
+    return f"heatmaps of {card.spec.keypoints} keypoint" + ("s" if card.spec.keypoints > 1 else "")
 
 
 def _label_text(card: ModelCard) -> str:

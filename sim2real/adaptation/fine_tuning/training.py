@@ -65,8 +65,31 @@ def run_strategy(
         advance: told how many steps are done.
 
     Raises:
-        InputError: the loss is no number any more; or "ewc" without `source`.
+        InputError: the loss is no number any more; or "ewc" without `source`. The model is then as it was before.
     """
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    try:
+        done = _run(model, strategy, batch_at, device, source, watch, seed, advance)
+    except Exception:
+        merge_lora(model.backbone)
+        model.load_state_dict(before)
+        release(model)
+        raise
+    merge_lora(model.backbone)
+    release(model)
+    return done
+
+
+def _run(
+    model: PerceptionModel,
+    strategy: Strategy,
+    batch_at: Callable[[int], Tensors],
+    device: torch.device,
+    source: Iterable[Tensors],
+    watch: Watch | None,
+    seed: int,
+    advance: Callable[[int], None] | None,
+) -> int:
     penalty, held = _penalty(model, strategy, source)
     prepare(model, strategy, seed)
     done, stopped = 0, watch is not None and watch.update(0, model)
@@ -94,9 +117,6 @@ def run_strategy(
                 break
     if watch is not None:
         watch.restore(model)
-    if strategy.lora_rank:
-        merge_lora(model.backbone)
-    release(model)
     return done
 
 

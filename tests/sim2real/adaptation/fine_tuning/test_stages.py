@@ -7,7 +7,8 @@ from sim2real.adaptation.fine_tuning.stages import stages_of
 
 BACKBONES = [
     "resnet10t", "resnet18", "regnetx_002", "efficientvit_b0", "fasternet_t0", "convnext_atto", "mobilenetv3_small_050",
-    "efficientnet_b0", "vgg11", "densenet121", "ghostnet_050", "mobilenetv4_conv_small", "repvit_m0_9",
+    "efficientnet_b0", "densenet121", "ghostnet_050", "mobilenetv4_conv_small", "repvit_m0_9",
+    pytest.param("vgg11", marks=pytest.mark.slow),
 ]  # fmt: skip
 
 

@@ -158,7 +158,9 @@ def test_the_default_is_the_head_then_everything_step_by_step(
     assert all(torch.equal(value, wanted[n]) for n, value in model.state_dict().items())
 
 
-@pytest.mark.parametrize("name", ["lp-ft", "layer-decay", "lora"])
+@pytest.mark.parametrize(
+    "name", ["lp-ft", *(pytest.param(n, marks=pytest.mark.slow) for n in ("full", "layer-decay", "l2-sp", "lora"))]
+)
 def test_eight_frames_are_learned(name: str, make_model: Make, make_batch: Any) -> None:
     model = make_model()
     batch = make_batch(8)
@@ -189,6 +191,22 @@ def test_a_loss_that_is_no_number_stops_with_one_line(make_model: Make, make_bat
         model.head.out.bias.fill_(torch.nan)
     with pytest.raises(InputError, match=r"diverged in step 1 of strategy head: the loss is nan; use a lower rate"):
         run_strategy(model, build_strategy("head", model), lambda step: make_batch(), CPU)
+
+
+@pytest.mark.parametrize("name", ["full", "lora"])
+def test_after_an_error_the_model_is_as_before(name: str, make_model: Make, make_batch: Any, state_of: Any) -> None:
+    model = make_model()
+    before = state_of(model)
+
+    def batch_at(step: int) -> Any:
+        pictures, pixels, weight, points = make_batch()
+        return pictures, pixels, weight * (torch.nan if step == 3 else 1.0), points
+
+    with pytest.raises(InputError, match="diverged in step 4"):
+        run_strategy(model, build_strategy(name, model, SHORT), batch_at, CPU)
+    assert list(model.state_dict()) == list(before)
+    assert all(torch.equal(value, before[n]) for n, value in model.state_dict().items())
+    assert all(p.requires_grad and p.grad is None for p in model.parameters())
 
 
 def test_an_unknown_strategy_is_answered_with_the_list(make_model: Make) -> None:
