@@ -14,8 +14,8 @@ from policies.checkpoint import ModelCard, load_checkpoint, save_checkpoint
 from policies.perception import ModelSpec, PerceptionModel
 from sim2real import finetune as command
 from sim2real.adaptation.fine_tuning.strategies import FinetuneSettings
+from sim2real.adaptation_configs import FinetuneConfig
 from sim2real.cli import main
-from sim2real.configs import FinetuneConfig
 from sim2real.finetune import settings_of
 
 RIG = load_rig("cube_on_table")

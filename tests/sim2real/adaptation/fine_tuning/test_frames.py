@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from calibration.rig_file import load_rig
-from sim2real.adaptation.fine_tuning.frames import BATCH, Augment, mixed, take
+from sim2real.adaptation.fine_tuning.frames import BATCH, Augment, mixed
 from sim2real.stream import Batch
 
 
@@ -52,5 +52,5 @@ def test_keypoints_move_with_the_picture() -> None:
     assert np.abs(changed.keypoints_px[:, 0] - 20.0).max() > 0.5
 
 
-def test_take_takes() -> None:
-    assert take(frames(5, 100), np.array([4, 0])).points_m[:, 1].tolist() == [4.0, 0.0]
+def test_frames_are_taken_by_place() -> None:
+    assert frames(5, 100).take(np.array([4, 0])).points_m[:, 1].tolist() == [4.0, 0.0]

@@ -11,7 +11,6 @@ from calibration.errors import InputError
 from calibration.rig_file import load_rig
 from policies.perception import PerceptionModel
 from sim2real.adaptation.fine_tuning import tuning
-from sim2real.adaptation.fine_tuning.frames import take
 from sim2real.adaptation.fine_tuning.strategies import FinetuneSettings
 from sim2real.adaptation.fine_tuning.tuning import Tuned, check_settings, tune
 from sim2real.stream import Batch
@@ -65,7 +64,7 @@ def test_a_frame_that_is_held_out_is_never_trained_on(make_model: Any, frames: A
     assert seen.losses != done.losses
     plain = make_model()
     fit = np.setdiff1d(np.arange(10), done.held_out)
-    run(plain, take(real, fit), replay, QUICK)
+    run(plain, real.take(fit), replay, QUICK)
     assert same(model, plain) == (done.steps == 5)
 
 
@@ -77,7 +76,7 @@ def test_the_weights_with_the_lowest_held_out_loss_are_kept(make_model: Any, fra
     done = run(model, real, None, settings)
     losses = dict(done.losses)
     assert losses[done.steps] == min(losses.values())
-    held = tuning.batch_tensors(take(real, np.array(done.held_out)), CPU)
+    held = tuning.batch_tensors(real.take(np.array(done.held_out)), CPU)
     with torch.no_grad():
         assert float(model.loss(*held)) == pytest.approx(losses[done.steps], rel=1e-5)
     assert done.steps == 0
