@@ -6,12 +6,14 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from sim2real import finetune as module
 from sim2real.cli import main
 
 FRAMES = 5
@@ -24,6 +26,12 @@ def command(*words: object) -> int:
 def finetune(model: Path, real: Path, out: Path, *more: object) -> int:
     words = ("finetune", "--model", model, "--real", real, "--frames", FRAMES, "--out", out, "--threads", 1)
     return command(*words, *more)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = module.settings_of
+    monkeypatch.setattr(module, "settings_of", lambda c: replace(settings(c), probe_steps=2, steps=3, replay_frames=16))
 
 
 @pytest.fixture
@@ -91,6 +99,7 @@ def test_frames_that_cannot_be_right_are_refused_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("quick")
 def test_the_decision_is_recorded_with_its_numbers(model: Path, frames_folder: Path, tmp_path: Path) -> None:
     assert finetune(model, frames_folder, tmp_path / "out") == 0
     said = json.loads((tmp_path / "out" / "finished.json").read_text())
@@ -99,11 +108,10 @@ def test_the_decision_is_recorded_with_its_numbers(model: Path, frames_folder: P
     assert said["decision"]["numbers"]["frames"] == FRAMES
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_fine_tuning_that_harms_is_not_used(
     model: Path, frames_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sim2real.finetune as module
-
     tuned = module.tune_on_frames
 
     def harmful(model_: object, *more: object) -> object:

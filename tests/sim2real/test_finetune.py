@@ -51,7 +51,17 @@ def test_without_flags_settings_are_the_default() -> None:
 def test_flags_reach_the_training(model: Path, photographs: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     words = ["--model", model, "--real", photographs, "--frames", 5, "--out", out, "--threads", 1]
-    flags = ["--strategy", "surgical", "--rate", 1e-3, "--early-stopping", "leave-out", "--replay-share", 0]
+    flags = [
+        "--strategy",
+        "surgical",
+        "--rate",
+        1e-3,
+        "--early-stopping",
+        "leave-out",
+        "--replay-share",
+        0,
+        "--no-never-worse",
+    ]
     assert main(["finetune", *map(str, [*words, *flags])]) == 0
     card = load_checkpoint(out, torch.device("cpu"))[1]
     assert card.selection == "5 labelled frames"
