@@ -29,8 +29,8 @@ from sim2real.progress import progress
 from sim2real.realdata import RealData, load_real
 from sim2real.runs import RunFolder, system_info
 from sim2real.splits import Split, split_frames
-from sim2real.sweep.jobs import CAMERA, NONE, SCRATCH, Job, run_job
-from sim2real.sweep.table import Key, markdown, rows_of
+from sim2real.sweep.jobs import CAMERA, NONE, Job, run_job
+from sim2real.sweep.table import SCRATCH, Key, efficiencies, markdown, rows_of
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +99,7 @@ def sweep(config: SweepConfig) -> str:
         "models": [m.name for m in config.models],
         "oracle": list(everything[0]) if everything else None,
         "rows": rows,
+        "against_scratch": efficiencies(grouped),
         "system": system_info(),
     }
     write_json(config.out / "sweep.json", result)

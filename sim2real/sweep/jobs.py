@@ -29,8 +29,9 @@ from sim2real.pretrain import prepare_torch
 from sim2real.realdata import RealData, RealFrame, load_real, stack_pictures
 from sim2real.scoring import score_frames
 from sim2real.splits import choose_frames
+from sim2real.sweep.table import SCRATCH
 
-NONE, CAMERA, SCRATCH = "none", "camera", "scratch"
+NONE, CAMERA = "none", "camera"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim2real.statistics import CONFIDENCE, describe
+from sim2real.sweep.curves import Curve, efficiency
 
+SCRATCH = "scratch"
 _RESAMPLES = 4000
 Key = tuple[str, bool, int, str]
 
@@ -44,6 +46,22 @@ def rows_of(records: dict[Key, list[dict[str, Any]]], oracle: Key | None) -> lis
                 row |= gap_closed(tables[plain], table, top)
         rows.append(row)
     return sorted(rows, key=lambda r: (r["budget"], r.get("mean", np.inf)))
+
+
+def efficiencies(records: dict[Key, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return for each chain and strategy what it is worth in labelled frames against training from scratch."""
+    tables: dict[tuple[str, str], dict[int, NDArray[np.float64]]] = {}
+    for (name, _, budget, strategy), found in records.items():
+        if budget and len(errors := _errors(found)) == len(found):
+            tables.setdefault((name, strategy), {})[budget] = errors
+    scratch = next((Curve.of(t) for (_, strategy), t in tables.items() if strategy == SCRATCH), None)
+    if scratch is None:
+        return []
+    return [
+        {"chain": name, "strategy": strategy, **efficiency(Curve.of(table), scratch)}
+        for (name, strategy), table in tables.items()
+        if strategy != SCRATCH
+    ]
 
 
 def gap_closed(
