@@ -24,7 +24,7 @@ from sim2real.adaptation_configs import AdaptConfig
 from sim2real.cameras import aligned_camera
 from sim2real.presets import load_preset, rig_spec
 from sim2real.pretrain import prepare_torch
-from sim2real.preview.tiles import captioned, fitted, save_png, sheet
+from sim2real.preview.tiles import GAP_PX, SOFT_INK, fitted, lines_of_text, save_png, sheet
 from sim2real.runs import RunFolder
 from sim2real.splits import Split, split_frames
 from sim2real.unlabelled import Photograph, load_photographs, model_pictures
@@ -152,5 +152,5 @@ def write_contact_sheet(path: Path, step: Training, problem: Problem) -> None:
     tiles = []
     for title, pictures in rows:
         shown = [fitted(np.ascontiguousarray(p), width, height) for p in pictures]
-        tiles.append([captioned(p, title if k == 0 else "") for k, p in enumerate(shown)])
+        tiles += [[lines_of_text([(title, SOFT_INK)], len(shown) * (width + GAP_PX) - GAP_PX)], shown]
     save_png(sheet(tiles), path)

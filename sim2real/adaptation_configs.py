@@ -59,7 +59,7 @@ class AdaptConfig:
     """folder with photographs; of a labels.csv beside them only the columns of image, group and visibility are read"""
     out: Path
     """new folder for the run"""
-    methods: tuple[str, ...] = ("background",)
+    methods: tuple[str, ...] = ("histogram",)
     """what to do, in order; a wrong name lists all"""
     photographs: Literal["fitting-side", "all"] = "fitting-side"
     """which ones it may see: those on the fitting side of the rig's split, so that the others can be scored, or all"""
@@ -105,7 +105,7 @@ class SweepConfig:
     """folder with photographs and labels.csv"""
     out: Path
     """new folder for the comparison"""
-    chains: tuple[str, ...] = ("none", "background", "background+colour")
+    chains: tuple[str, ...] = ("none", "batchnorm", "histogram", "background")
     """chains of methods of `sim2real adapt`, joined by +; "none" leaves the model as it is"""
     budgets: tuple[int, ...] = (0, 10)
     """numbers of labelled photographs; 0 is label-free. The largest of the fitting side is the oracle's: give -1"""

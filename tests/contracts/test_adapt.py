@@ -126,7 +126,7 @@ def test_a_folder_without_labels_will_do(model: Path, data: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--methods", "magic"), "method must be one of simulation, background, colour"),
+        (("--methods", "magic"), "method must be one of simulation, background, photometric"),
         (("--methods", "colour", "colour"), "method colour is named twice"),
         (("--methods", "colour", "--steps", "0"), "steps must be 1 or more"),
         (("--methods", "colour", "--seed", "-1"), "seed 0 or more"),
@@ -150,7 +150,7 @@ def test_too_few_photographs_for_a_background(
 ) -> None:
     lines = (data / "labels.csv").read_text().splitlines()
     (data / "labels.csv").write_text("\n".join(lines[:4]) + "\n")
-    assert adapt(model, data, tmp_path / "out", "--photographs", "all") == 2
+    assert adapt(model, data, tmp_path / "out", "--photographs", "all", "--methods", "background") == 2
     assert "background needs at least 5 unlabelled photographs, got 3" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
