@@ -69,7 +69,7 @@ def test_weights_come_from_a_perception_model(tmp_path: Path) -> None:
         BackboneExtractor(spaces.Dict({"observation": SPACE["observation"]}), "test_resnet")
 
 
-@pytest.mark.parametrize("algorithm", ["sac", "ppo"])
+@pytest.mark.parametrize("algorithm", [pytest.param("sac", marks=pytest.mark.slow), "ppo"])
 def test_a_policy_learns_through_a_backbone_and_is_loaded_again(algorithm: Any, tmp_path: Path) -> None:
     config = TrainConfig(
         "PandaReach-v0", tmp_path / "run", algorithm, steps=520 if algorithm == "sac" else 64, episodes=1,

@@ -188,7 +188,14 @@ def without() -> tuple[Toy, float]:
 TOY_WEIGHTS = {name: 0.3 for name in ALL if name != "coral"} | {"dd": 0.01, "rsd": 0.1}
 
 
-@pytest.mark.parametrize(("name", "weight"), TOY_WEIGHTS.items())
+# A discriminator's steps take many times those of the others.
+SLOW = ("dann", "cdan", "confusion")
+
+
+@pytest.mark.parametrize(
+    ("name", "weight"),
+    [pytest.param(n, w, marks=pytest.mark.slow if n in SLOW else ()) for n, w in TOY_WEIGHTS.items()],
+)
 def test_training_with_a_method_lowers_the_error_on_a_shifted_target(without, name, weight) -> None:
     assert train_toy(name, weight)[1] < 0.8 * without[1]
 

@@ -36,6 +36,7 @@ def test_both_of_a_pair_show_the_target_in_the_same_place(stream: SimulatedFrame
     assert (random != canonical).mean() > 0.5
 
 
+@pytest.mark.slow
 def test_pictures_come_closer_to_their_canonical_looks(stream: SimulatedFrames) -> None:
     translator, losses = train_translator(stream, 0, torch.device("cpu"), steps=25, batch=4)
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:3])
