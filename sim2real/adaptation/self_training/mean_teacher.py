@@ -145,7 +145,7 @@ def train_mean_teacher(
             believed, asked = believed + float(labels.weight.sum()), asked + labels.weight.size
             strong = strong_views(chosen, labels, rng, s.strong)
             taken = rng.integers(len(source.rgb), size=s.half_batch)
-            loss = _step(model, optimizer, (_rows(source, taken), strong), _target_weight(s, step), s, step, device)
+            loss = _step(model, optimizer, (source.take(taken), strong), _target_weight(s, step), s, step, device)
             if math.isfinite(loss):
                 ema_update(teacher, model, min(s.decay, 1.0 - 1.0 / (step + 1)))
             if not math.isfinite(loss) or step % s.check_every == 0 or step == s.steps:
@@ -248,7 +248,3 @@ def _look(model: PerceptionModel, pictures: NDArray[np.uint8]) -> tuple[torch.Te
     with evaluating(model):
         seen = [see(model, part) for part in batches_of(model, pictures, 16)]
     return torch.cat([s.output for s in seen]), torch.cat([s.features for s in seen])
-
-
-def _rows(batch: Batch, index: NDArray[np.int64]) -> Batch:
-    return Batch(batch.rgb[index], batch.keypoints_px[index], batch.visible[index], batch.points_m[index])
