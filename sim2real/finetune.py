@@ -36,7 +36,7 @@ from sim2real.runs import RunFolder
 from sim2real.splits import Split, choose_frames, split_frames
 from sim2real.stream import Batch, SimulatedFrames
 
-__all__ = ["Augment", "FinetuneSettings", "draw_replay", "finetune", "finetune_model", "real_batch", "tune_on_frames"]
+__all__ = ["Augment", "FinetuneSettings", "draw_replay", "finetune", "real_batch", "tune_on_frames"]
 
 logger = logging.getLogger(__name__)
 
@@ -211,21 +211,6 @@ def draw_replay(
             advance(min(start + _PART, count))
     stream.close()
     return Batch.joined(parts)
-
-
-def finetune_model(
-    model: PerceptionModel,
-    rig: Rig,
-    start: CameraView,
-    start_is_aligned: bool,
-    frames: Sequence[RealFrame],
-    replay: Batch | None,
-    seed: int,
-    device: torch.device,
-    settings: FinetuneSettings | None = None,
-) -> CameraView:
-    """Fine-tune the model in place and return the camera refitted on the same frames, as `tune_on_frames`."""
-    return tune_on_frames(model, rig, start, start_is_aligned, frames, replay, seed, device, settings)[0]
 
 
 def tune_on_frames(

@@ -23,7 +23,7 @@ from sim2real.adaptation.methods import chain
 from sim2real.adaptation.running import Problem, run_chain
 from sim2real.adaptation.training import AdaptSettings
 from sim2real.cameras import refitted_camera
-from sim2real.finetune import draw_replay, finetune_model, train_from_scratch
+from sim2real.finetune import draw_replay, train_from_scratch, tune_on_frames
 from sim2real.presets import load_preset, rig_spec
 from sim2real.pretrain import prepare_torch
 from sim2real.realdata import RealData, RealFrame, load_real, stack_pictures
@@ -151,7 +151,7 @@ def _tuned(
         return fresh, view
     settings = FinetuneSettings(strategy=job.strategy)
     replay = draw_replay(rig, job.seed, settings.replay_frames)
-    return model, finetune_model(model, rig, job.view, job.aligned, chosen, replay, job.seed, device, settings)
+    return model, tune_on_frames(model, rig, job.view, job.aligned, chosen, replay, job.seed, device, settings)[0]
 
 
 @lru_cache(maxsize=1)
