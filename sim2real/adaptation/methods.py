@@ -44,6 +44,7 @@ METHODS: dict[str, Method] = {
     "jdot": Method("feature-level", "features and labels paired by optimal transport (Damodaran 2018)"),
     "batchnorm": Method("statistics", "batch normalization with the photographs' statistics (AdaBN, Li 2017)"),
     "coral-head": Method("statistics", "the head sees photographs' features with simulated moments (CORAL, Sun 2016)"),
+    "coral-layers": Method("statistics", "covariances before every normalization as in simulation, layer by layer"),
     "subspace": Method("statistics", "scales and shifts by significant-subspace alignment (SSA, Adachi 2025)"),
     "mean-teacher": Method("self-training", "pseudo-labels that geometry allows (Tarvainen and Valpola 2017)"),
 }

@@ -29,6 +29,7 @@ from sim2real.adaptation.methods import Step, Training
 from sim2real.adaptation.reweighting.weights import effective_sample_size
 from sim2real.adaptation.self_training.batch_norm import recalibrate
 from sim2real.adaptation.self_training.coral_head import fold_coral, head_moments
+from sim2real.adaptation.self_training.coral_layers import fold_coral_layers
 from sim2real.adaptation.self_training.mean_teacher import MeanTeacherSettings, train_mean_teacher
 from sim2real.adaptation.self_training.subspace import SubspaceAdapter, measure_source
 from sim2real.adaptation.source import Source, SourceFrames, WeightedFrames
@@ -189,6 +190,12 @@ def _fold_coral(model: PerceptionModel, problem: Problem, settings: AdaptSetting
     return {"prior_photographs": _PRIOR_PHOTOGRAPHS, "simulated_frames": len(simulated)}
 
 
+def _fold_coral_layers(model: PerceptionModel, problem: Problem, settings: AdaptSettings) -> dict[str, Any]:
+    simulated = _plain_pool(problem, settings).rgb
+    layers = fold_coral_layers(model, simulated, problem.pictures, prior_count=_PRIOR_PHOTOGRAPHS)
+    return {"layers": layers, "prior_photographs": _PRIOR_PHOTOGRAPHS, "simulated_frames": len(simulated)}
+
+
 def _align_subspace(model: PerceptionModel, problem: Problem, settings: AdaptSettings) -> dict[str, Any]:
     source = measure_source(model, _plain_pool(problem, settings).rgb)
     done = SubspaceAdapter(model, source).adapt(problem.pictures)
@@ -208,6 +215,7 @@ def _mean_teacher(model: PerceptionModel, problem: Problem, settings: AdaptSetti
 _STEPS: dict[str, Callable[[PerceptionModel, Problem, AdaptSettings], dict[str, Any]]] = {
     "batchnorm": _recalibrate,
     "coral-head": _fold_coral,
+    "coral-layers": _fold_coral_layers,
     "subspace": _align_subspace,
     "mean-teacher": _mean_teacher,
 }

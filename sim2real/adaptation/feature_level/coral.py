@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from sim2real.adaptation.feature_level.alignment import Alignment, check_features
+from sim2real.adaptation.moments import symmetric_power
 from sim2real.adaptation.seen import Seen
 
 Direction = Literal["target_to_source", "source_to_target"]
@@ -84,30 +85,21 @@ def coral_map(
         direction: which domain is mapped to which.
 
     Raises:
-        ValueError: other shapes, a negative ridge, or a singular covariance.
+        ValueError: other shapes or a negative ridge.
+        InputError: a singular covariance and no ridge.
     """
     check_features("coral_map", source, target, least=2)
+    if not ridge >= 0.0:
+        raise ValueError(f"coral_map needs ridge 0 or more, got {ridge:g}")
     if direction == "source_to_target":
         source, target = target, source
     moved, kept = target.double(), source.double()
     eye = ridge * torch.eye(moved.shape[1], dtype=torch.float64, device=moved.device)
-    whiten = _symmetric_power(_covariance(moved) + eye, -0.5, ridge)
-    colour = _symmetric_power(_covariance(kept) + eye, 0.5, ridge)
+    whiten = symmetric_power(_covariance(moved) + eye, -0.5)
+    colour = symmetric_power(_covariance(kept) + eye, 0.5)
     return FeatureMap(whiten @ colour, moved.mean(dim=0), kept.mean(dim=0))
 
 
 def _covariance(x: torch.Tensor) -> torch.Tensor:
     centred = x - x.mean(dim=0)
     return centred.T @ centred / (len(x) - 1)
-
-
-def _symmetric_power(matrix: torch.Tensor, power: float, ridge: float) -> torch.Tensor:
-    values, vectors = torch.linalg.eigh(matrix)
-    floor = values[-1].clamp(min=0.0) * len(values) * torch.finfo(torch.float64).eps
-    if ridge < 0 or (power < 0 and values[0] <= floor):
-        raise ValueError(
-            f"coral_map needs ridge 0 or more, and above 0 where a covariance is singular, got {ridge:g} with a "
-            f"smallest variance of {float(values[0]):.3g}; a hundredth of the mean variance is a start"
-        )
-    power_of: torch.Tensor = (vectors * values.clamp(min=0.0) ** power) @ vectors.T
-    return power_of

@@ -48,7 +48,7 @@ def pooled_statistics(model: nn.Module, batches: Iterable[torch.Tensor]) -> dict
     Raises:
         InputError: a model without batch normalization, no pictures, or activations that are not finite.
     """
-    return _statistics(model, _layers(model), batches)
+    return _statistics(model, normalizations(model), batches)
 
 
 def recalibrate(model: nn.Module, pictures: NDArray[np.uint8], prior_count: float = 0.0, batch: int = 16) -> None:
@@ -75,20 +75,20 @@ def recalibrate(model: nn.Module, pictures: NDArray[np.uint8], prior_count: floa
     """
     if not prior_count >= 0.0:
         raise InputError(f"prior_count must be 0 or more pictures, got {prior_count}")
-    layers = _layers(model)
-    before = {name: (_mean(layer).clone(), _variance(layer).clone()) for name, layer in layers.items()}
+    layers = normalizations(model)
+    before = {name: (running_mean(layer).clone(), running_variance(layer).clone()) for name, layer in layers.items()}
     share = len(pictures) / (prior_count + len(pictures)) if len(pictures) else 0.0
     try:
-        for name in _order(model, layers, batches_of(model, pictures[:1], 1)):
+        for name in run_order(model, layers, batches_of(model, pictures[:1], 1)):
             layer = layers[name]
             found = _statistics(model, {name: layer}, batches_of(model, pictures, batch), stop_early=True)[name]
-            mean, variance = blended(_mean(layer).double(), _variance(layer).double(), found, share)
-            _mean(layer).copy_(mean)
-            _variance(layer).copy_(variance)
+            mean, variance = blended(running_mean(layer).double(), running_variance(layer).double(), found, share)
+            running_mean(layer).copy_(mean)
+            running_variance(layer).copy_(variance)
     except BaseException:
         for name, (mean, variance) in before.items():
-            _mean(layers[name]).copy_(mean)
-            _variance(layers[name]).copy_(variance)
+            running_mean(layers[name]).copy_(mean)
+            running_variance(layers[name]).copy_(variance)
         raise
 
 
@@ -121,7 +121,12 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             part.training = mode
 
 
-def _layers(model: nn.Module) -> dict[str, _BatchNorm]:
+def normalizations(model: nn.Module) -> dict[str, _BatchNorm]:
+    """Return the layers that normalize with running statistics, by name.
+
+    Raises:
+        InputError: there are none.
+    """
     found = {
         name: part
         for name, part in model.named_modules()
@@ -135,19 +140,25 @@ def _layers(model: nn.Module) -> dict[str, _BatchNorm]:
     return found
 
 
-def _mean(layer: _BatchNorm) -> torch.Tensor:
+def running_mean(layer: _BatchNorm) -> torch.Tensor:
+    """Return the running mean (C,) itself, not a copy."""
     assert layer.running_mean is not None
     return layer.running_mean
 
 
-def _variance(layer: _BatchNorm) -> torch.Tensor:
+def running_variance(layer: _BatchNorm) -> torch.Tensor:
+    """Return the running variance (C,) itself, not a copy."""
     assert layer.running_var is not None
     return layer.running_var
 
 
 @torch.no_grad()
-def _order(model: nn.Module, layers: dict[str, _BatchNorm], batches: Iterable[torch.Tensor]) -> list[str]:
-    """Return the names of the layers that a forward pass runs, in the order in which it runs them first."""
+def run_order(model: nn.Module, layers: dict[str, _BatchNorm], batches: Iterable[torch.Tensor]) -> list[str]:
+    """Return the names of the layers that a forward pass runs, in the order in which it runs them first.
+
+    Raises:
+        InputError: no picture.
+    """
     called: dict[str, None] = {}
     handles = [
         layer.register_forward_pre_hook(lambda _layer, _inputs, name=name: called.setdefault(name))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,25 +10,8 @@ from torch import nn
 from calibration.errors import InputError
 from policies.heads import KeypointHead, RegressionHead
 from policies.perception import PerceptionModel
+from sim2real.adaptation.moments import Moments, MomentSums, transform_between
 from sim2real.adaptation.self_training.batch_norm import batches_of, evaluating
-
-# Directions with less than this share of the largest variance carry nothing that could be stretched soundly.
-_SMALLEST = 1e-9
-
-
-@dataclass(frozen=True, eq=False)
-class Moments:
-    """First and second moments of what goes into the head's layer.
-
-    Attributes:
-        mean: (D,) float64.
-        covariance: (D, D) float64, of the population.
-        pictures: from how many pictures they are.
-    """
-
-    mean: torch.Tensor
-    covariance: torch.Tensor
-    pictures: int
 
 
 @torch.no_grad()
@@ -49,20 +30,12 @@ def head_moments(model: PerceptionModel, pictures: NDArray[np.uint8], batch: int
     Raises:
         InputError: no pictures, or features that are not finite.
     """
-    if len(pictures) == 0:
-        raise InputError("CORAL needs at least one picture, got none")
     layer = _layer(model)
     width = layer.weight.shape[1]
-    total = torch.zeros(width, dtype=torch.float64, device=layer.weight.device)
-    products = torch.zeros(width, width, dtype=torch.float64, device=layer.weight.device)
-    count = 0
+    sums = MomentSums(width, layer.weight.device)
 
     def add(_layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        nonlocal count
-        rows = inputs[0].double().movedim(1, -1).reshape(-1, width)
-        total.add_(rows.sum(dim=0))
-        products.add_(rows.T @ rows)
-        count += len(rows)
+        sums.add(inputs[0])
 
     handle = layer.register_forward_pre_hook(add)
     try:
@@ -71,11 +44,7 @@ def head_moments(model: PerceptionModel, pictures: NDArray[np.uint8], batch: int
                 model(part)
     finally:
         handle.remove()
-    mean = total / count
-    covariance = products / count - torch.outer(mean, mean)
-    if not bool(torch.isfinite(covariance).all()):
-        raise InputError("features before the head are not finite; load a model that was trained soundly")
-    return Moments(mean, covariance, len(pictures))
+    return sums.moments(len(pictures), "the head")
 
 
 def fold_coral(
@@ -110,47 +79,12 @@ def fold_coral(
             f"moments must be of {width} features, got {len(source.mean)} of the source and {len(target.mean)} of the "
             "target; measure both with this model"
         )
-    if not prior_count >= 0.0 or not ridge >= 0.0:
-        raise InputError(f"prior_count and ridge must be 0 or more, got {prior_count} and {ridge}")
-    share = target.pictures / (prior_count + target.pictures)
-    stretch, shift = transform_between(source, _mixed(source, target, share), ridge)
+    stretch, shift = transform_between(source, source.mixed(target, prior_count), ridge)
     with torch.no_grad():
         old = layer.weight.reshape(len(layer.weight), width).double()
         layer.weight.copy_((old @ stretch).reshape(layer.weight.shape))
         assert layer.bias is not None
         layer.bias.add_(old @ shift)
-
-
-def transform_between(source: Moments, target: Moments, ridge: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return A (D, D) and c (D,) in float64: A x + c has the source's moments where x has the target's.
-
-    Raises:
-        InputError: the target's features span too few directions for this `ridge`.
-    """
-    eye = torch.eye(len(source.mean), dtype=torch.float64, device=source.mean.device)
-    added = ridge * source.covariance.trace() / len(eye) * eye
-    stretch = _power(source.covariance + added, 0.5) @ _power(target.covariance + added, -0.5)
-    return stretch, source.mean - stretch @ target.mean
-
-
-def _mixed(source: Moments, target: Moments, share: float) -> Moments:
-    """Return the moments of a mixture with this share, 0 to 1, of the target."""
-    rest, apart = 1.0 - share, target.mean - source.mean
-    mean = rest * source.mean + share * target.mean
-    covariance = rest * source.covariance + share * target.covariance + rest * share * torch.outer(apart, apart)
-    return Moments(mean, covariance, target.pictures)
-
-
-def _power(matrix: torch.Tensor, power: float) -> torch.Tensor:
-    """Return a power of a symmetric positive matrix."""
-    values, vectors = torch.linalg.eigh((matrix + matrix.T) / 2)
-    if power < 0 and bool(values[0] <= _SMALLEST * values[-1]):
-        raise InputError(
-            f"features of the target span fewer than {len(values)} directions: their smallest variance is "
-            f"{float(values[0]):.1e} of {float(values[-1]):.1e}; use a larger ridge or prior_count, or more pictures"
-        )
-    root: torch.Tensor = (vectors * values.clamp(min=0.0).pow(power)) @ vectors.T
-    return root
 
 
 def _layer(model: PerceptionModel) -> nn.Conv2d | nn.Linear:

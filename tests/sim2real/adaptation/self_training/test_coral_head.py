@@ -10,7 +10,8 @@ import torch
 from calibration.errors import InputError
 from policies.heads import KeypointMaps
 from policies.perception import PerceptionModel
-from sim2real.adaptation.self_training.coral_head import Moments, fold_coral, head_moments, transform_between
+from sim2real.adaptation.moments import Moments, transform_between
+from sim2real.adaptation.self_training.coral_head import fold_coral, head_moments
 
 
 def pictures(count: int, seed: int) -> Any:
@@ -124,7 +125,7 @@ def test_messages_say_what_to_do(make_model: Callable[..., PerceptionModel]) -> 
         fold_coral(model, many, few, ridge=0.0)
     with pytest.raises(InputError, match="measure both with this model"):
         fold_coral(model, moments(samples(0)), few)
-    with pytest.raises(InputError, match=r"must be 0 or more, got -1 and 0\.1"):
+    with pytest.raises(InputError, match="prior_count must be 0 or more pictures, got -1"):
         fold_coral(model, many, few, prior_count=-1)
     with pytest.raises(InputError, match="at least one picture, got none"):
         head_moments(model, pictures(0, 0))
