@@ -117,6 +117,8 @@ class SweepConfig:
     """use only the first so many usable photographs, for choosing settings without the others"""
     steps: int = 60
     """of each training of a chain"""
+    against: Path | None = None
+    """folder of another comparison, such as on photographs: say how well this one's order of methods tells its order"""
     device: str = "auto"
     """auto (a GPU when there is one), cpu, cuda or cuda:N"""
     workers: int = 0

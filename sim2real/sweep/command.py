@@ -29,12 +29,12 @@ from sim2real.progress import progress
 from sim2real.realdata import RealData, load_real
 from sim2real.runs import RunFolder, system_info
 from sim2real.splits import Split, split_frames
+from sim2real.sweep.agreement import FORMAT, agreement, read_sweep, sentence
 from sim2real.sweep.jobs import CAMERA, NONE, Job, run_job
 from sim2real.sweep.table import SCRATCH, Key, efficiencies, markdown, rows_of
 
 logger = logging.getLogger(__name__)
 
-FORMAT = "sim2real.sweep"
 _ALL = -1
 
 
@@ -61,6 +61,7 @@ def sweep(config: SweepConfig) -> str:
     """
     if not config.models or not config.budgets or not config.chains:
         raise InputError("sweep needs at least one of each: --models, --chains and --budgets")
+    other = read_sweep(config.against) if config.against is not None else None
     rig = _rig(config)
     data = load_real(config.real, rig)
     report_data(data)
@@ -102,6 +103,9 @@ def sweep(config: SweepConfig) -> str:
         "against_scratch": efficiencies(grouped),
         "system": system_info(),
     }
+    if other is not None:
+        result["against"] = agreement(result, other)
+        table += "\n\n" + sentence(result["against"])
     write_json(config.out / "sweep.json", result)
     write_text(config.out / "table.md", table + "\n")
     run.finish({"rows": len(rows), "jobs": len(jobs)})
