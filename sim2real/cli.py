@@ -34,7 +34,7 @@ COMMANDS = {
     "distill": "teach a camera policy what an expert or a trained policy does (DAgger)",
     "rollout": "let a policy act: records of its episodes and a video of them side by side",
     "export": "write a model or policy as ONNX, checked against torch, with its latency",
-    "benchmark": "measure renderers or environments side by side with their peers on this machine",
+    "benchmark": "measure renderers, environments or pretraining side by side with their peers on this machine",
     "get": "fetch a public set of real photographs by name",
     "demo": "run the whole way on a held-out simulation, in about five minutes",
     "report": "write the HTML report of a transfer again",
@@ -176,6 +176,11 @@ def _benchmark(config: Any) -> int:
         from sim2real.benchmarks.environments import benchmark_environments
 
         _print(benchmark_environments(config))
+        return 0
+    if config.what == "pretraining":
+        from sim2real.benchmarks.pretraining import benchmark_pretraining
+
+        _print(benchmark_pretraining(config))
         return 0
     from sim2real.benchmarks.rendering import benchmark
 

@@ -163,10 +163,11 @@ class AxesConfig:
 
 @dataclass(frozen=True)
 class BenchmarkConfig:
-    """Measure renderers or environments side by side with their peers on this machine."""
+    """Measure renderers, environments or pretraining side by side with their peers on this machine."""
 
-    what: Literal["rendering", "environments"] = "rendering"
-    """renderers: views a second, agreement of the pictures; arm environments: steps, resets, pictures, processes"""
+    what: Literal["rendering", "environments", "pretraining"] = "rendering"
+    """renderers: views a second, agreement of the pictures; arm environments: steps, resets, pictures, processes;
+    pretraining: frames a second beside the same network on data in memory"""
     sizes: tuple[int, ...] = (64, 84, 128, 224)
     """sides of the pictures, pixels; rendering only"""
     rounds: int = 5
@@ -175,6 +176,10 @@ class BenchmarkConfig:
     """how long a turn is at least"""
     peers: bool = True
     """also measure PyBullet's OpenGL plugin, MuJoCo and OpenGL through EGL, where they run; rendering only"""
+    rig: str = "cube_on_table"
+    """name of a shipped rig, or path of a rig's TOML file; pretraining only"""
+    device: str = "auto"
+    """auto (a GPU when there is one), cpu, cuda or cuda:N; pretraining only"""
     out: Path | None = None
     """new JSON file for the figures"""
 

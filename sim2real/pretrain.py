@@ -61,7 +61,7 @@ def pretrain(config: PretrainConfig) -> Path:
     threads = 1 if config.workers else 0
     stream = SimulatedFrames(rig, spec, config.seed, renderer=config.renderer, threads=threads)
     prepare_torch(config.seed, config.threads)
-    model = PerceptionModel(_model_spec(config, rig, stream.sampler), config.weights)
+    model = PerceptionModel(model_spec(config, rig, stream.sampler), config.weights)
     run = RunFolder.create(config.out, config, config.resume)
     if run.finished:
         logger.info("%s is finished already", config.out)
@@ -108,7 +108,8 @@ def core_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _model_spec(config: PretrainConfig, rig: Rig, sampler: WorldSampler) -> ModelSpec:
+def model_spec(config: PretrainConfig, rig: Rig, sampler: WorldSampler) -> ModelSpec:
+    """Return what a pretraining's model is like; the label's mean and spread are those of 256 drawn worlds."""
     points = np.array([label_point(rig, sampler.sample(config.seed, k)) for k in range(256)])
     nominal = label_point(rig, nominal_world(rig))
     mean = tuple(float(v) for v in (points.mean(axis=0) if config.head == "regression" else nominal))

@@ -104,8 +104,8 @@ def sweep(config: SweepConfig) -> str:
         "system": system_info(),
     }
     if other is not None:
-        result["against"] = agreement(result, other)
-        table += "\n\n" + sentence(result["against"])
+        told = result["against"] = agreement(result, other)
+        table += "\n\n" + sentence(told)
     write_json(config.out / "sweep.json", result)
     write_text(config.out / "table.md", table + "\n")
     run.finish({"rows": len(rows), "jobs": len(jobs)})
