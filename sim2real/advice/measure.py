@@ -24,7 +24,7 @@ from sim2real.advice.transferability.linear_probe import probe_errors
 from sim2real.advice.transferability.log_me import log_me
 from sim2real.realdata import RealFrame, stack_pictures
 from sim2real.scoring import score_frames
-from sim2real.statistics import bootstrap_mean
+from sim2real.statistics import mean_estimate
 
 # With fewer labelled frames a probe is fitted to two.
 FEWEST_LABELLED = 4
@@ -95,7 +95,7 @@ def measure_model(
         card.spec.backbone,
         card.trained_on,
         card.selection,
-        bootstrap_mean(own, "m") if own else None,
+        mean_estimate(own, "m") if own else None,
         own,
         float(real.confidence.mean()),
         tuple(stages),
@@ -114,7 +114,7 @@ def _stage(name: str, channels: int, places: Floats | None, task: Task | None, g
         channels,
         log_me(places - places.mean(axis=0), standard),
         h_score(places, task.labels),
-        bootstrap_mean(errors, "m"),
+        mean_estimate(errors, "m"),
         tuple(float(e) for e in errors),
         gap,
     )

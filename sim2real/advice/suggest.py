@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sim2real.advice.record import DomainGap, ModelAdvice, StageAdvice
-from sim2real.statistics import bootstrap_mean
+from sim2real.statistics import mean_estimate
 
 
 def suggestion(models: Sequence[ModelAdvice], pictures: DomainGap) -> str:
@@ -101,5 +101,5 @@ def _lowest_error(model: ModelAdvice) -> float:
 
 def _differ(first: Sequence[float], second: Sequence[float]) -> bool:
     """Return whether the mean difference of paired errors is away from 0 by its bootstrap interval."""
-    estimate = bootstrap_mean(np.subtract(first, second), "m")
+    estimate = mean_estimate(np.subtract(first, second), "m")
     return not estimate.low <= 0.0 <= estimate.high

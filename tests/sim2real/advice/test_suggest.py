@@ -9,7 +9,7 @@ from sim2real.advice.distances.kernel_distance import KernelInceptionDistance, M
 from sim2real.advice.distances.null import Null
 from sim2real.advice.record import DomainGap, ModelAdvice, StageAdvice
 from sim2real.advice.suggest import best_model, metres, suggestion
-from sim2real.statistics import bootstrap_mean
+from sim2real.statistics import mean_estimate
 
 
 def gap(kid: float, p_value: float = 0.002) -> DomainGap:
@@ -20,12 +20,12 @@ def gap(kid: float, p_value: float = 0.002) -> DomainGap:
 
 
 def stage(name: str, errors: Sequence[float] = (), kid: float = 1.0, p_value: float = 0.002) -> StageAdvice:
-    labelled = (0.1, 0.5, bootstrap_mean(errors, "m")) if errors else (None, None, None)
+    labelled = (0.1, 0.5, mean_estimate(errors, "m")) if errors else (None, None, None)
     return StageAdvice(name, 8, *labelled, tuple(errors), gap(kid, p_value))
 
 
 def model(name: str, own: Sequence[float], stages: Sequence[StageAdvice], confidence: float = 0.5) -> ModelAdvice:
-    error = bootstrap_mean(own, "m") if own else None
+    error = mean_estimate(own, "m") if own else None
     return ModelAdvice(f"runs/{name}", "net", "", "none", error, tuple(own), confidence, tuple(stages))
 
 

@@ -11,9 +11,10 @@ from sim2real.cli import main
 
 
 def test_speeds_are_of_one_network_and_the_ratio_is_theirs(
-    small_rig_text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small_rig: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "figures.json"
+    rig, out = tmp_path / "small.toml", tmp_path / "figures.json"
+    rig.write_text(small_rig)
     words = ("benchmark", "--what", "pretraining", "--rig", rig, "--rounds", 1, "--seconds", 0.2)
     assert main([str(w) for w in (*words, "--device", "cpu", "--out", out)]) == 0
     said = capsys.readouterr().out
