@@ -31,6 +31,10 @@ class FinetuneConfig:
     """share of the fine-tuned weights in the result, 0 to 1; the rest are those before; default: all"""
     replay_share: float = 0.5
     """share of simulated frames in each batch, 0 to less than 1"""
+    heads: tuple[Literal["mask", "depth", "pose"], ...] = ()
+    """auxiliary heads: simulated frames teach them, and the backbone through them; they are not saved"""
+    head_weight: float = 0.3
+    """of each of their losses"""
     never_worse: bool = True
     """keep the model as it was where fine-tuning makes it worse, by cross-fitting; takes four times as long"""
     accept_doubts: bool = False
