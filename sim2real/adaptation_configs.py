@@ -60,7 +60,8 @@ class AdaptConfig:
     model: Path
     """run folder of pretrain, or of adapt"""
     real: Path
-    """folder with photographs; of a labels.csv beside them only the columns of image, group and visibility are read"""
+    """folder with photographs; of labels.csv only the columns of image, group and visibility are read (of joints too by
+    inverse-dynamics)"""
     out: Path
     """new folder for the run"""
     methods: tuple[str, ...] = ("histogram",)
@@ -73,6 +74,8 @@ class AdaptConfig:
     """of each training"""
     weight: float | None = None
     """of a feature-level method's loss; default: the method's own"""
+    pretext_weight: float | None = None
+    """of a self-supervised method's loss; default: the method's own"""
     stage: int = -1
     """whose features are aligned: 0 is the finest feature map, -1 the coarsest"""
     seed: int = 0
