@@ -18,7 +18,9 @@ from policies.checkpoint import ModelCard, load_checkpoint, save_checkpoint
 from policies.device import pick_device
 from sim2real.adaptation.guards.choosing import choose_without_labels
 from sim2real.adaptation.methods import Training, chain
-from sim2real.adaptation.running import Problem, check_chain, run_chain, source_of
+from sim2real.adaptation.problem import Problem
+from sim2real.adaptation.running import check_chain, needs_state, run_chain, source_of
+from sim2real.adaptation.self_supervised.state import measured_state
 from sim2real.adaptation.training import AdaptSettings
 from sim2real.adaptation_configs import AdaptConfig
 from sim2real.cameras import aligned_camera
@@ -54,15 +56,19 @@ def adapt(config: AdaptConfig) -> Path:
         )
     rig = card.rig
     photographs, split = visible_photographs(config.real, rig, config.photographs == "fitting-side")
-    check_chain(steps, len(photographs))
+    check_chain(steps, len(photographs), rig)
+    state = measured_state(config.real, rig, [p.file for p in photographs]) if needs_state(steps) else None
     run = RunFolder.create(config.out, config, config.resume)
     if run.finished:
         return config.out
     spec = rig_spec(rig, load_preset(config.randomization or rig.preset))
     pictures = model_pictures(rig, photographs)
     view, source = _camera(card, photographs) if config.align else (card.camera, card.camera_source)
-    problem = Problem(rig, view, spec, pictures, config.seed, device, config.out / "backgrounds", config.renderer)
-    settings = AdaptSettings(steps=config.steps, weight=config.weight, stage=config.stage)
+    folder = config.out / "backgrounds"
+    problem = Problem(rig, view, spec, pictures, config.seed, device, folder, config.renderer, state)
+    settings = AdaptSettings(
+        config.steps, weight=config.weight, pretext_weight=config.pretext_weight, stage=config.stage
+    )
     before, before_spec = copy.deepcopy(model), model.spec
     done = run_chain(model, steps, problem, settings)
     decision = None
@@ -84,6 +90,7 @@ def adapt(config: AdaptConfig) -> Path:
         "selection": "none",
         "photographs": [{"file": p.file, "sha256": p.sha256} for p in photographs],
         "split": split.rule,
+        "joints": "not read" if state is None else "displacements between photographs",
         "camera": source,
         "steps": done,
         "decision": dataclasses.asdict(decision) if decision else None,
@@ -96,7 +103,7 @@ def adapt(config: AdaptConfig) -> Path:
         camera=view,
         camera_source=source,
         trained_on=f"{card.trained_on}; then {how} by {', '.join(config.methods)} on {len(photographs)} unlabelled "
-        f"photographs of {config.real.name}",
+        f"photographs of {config.real.name}" + ("" if state is None else ", and what their joints measured"),
     )
     save_checkpoint(config.out / "model", model, new_card, {"command": "adapt", "model": str(config.model)})
     used = decision.use if decision else "adapted"

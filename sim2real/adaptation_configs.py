@@ -31,6 +31,10 @@ class FinetuneConfig:
     """share of the fine-tuned weights in the result, 0 to 1; the rest are those before; default: all"""
     replay_share: float = 0.5
     """share of simulated frames in each batch, 0 to less than 1"""
+    heads: tuple[Literal["mask", "depth", "pose"], ...] = ()
+    """auxiliary heads: simulated frames teach them, and the backbone through them; they are not saved"""
+    head_weight: float = 0.3
+    """of each of their losses"""
     never_worse: bool = True
     """keep the model as it was where fine-tuning makes it worse, by cross-fitting; takes four times as long"""
     accept_doubts: bool = False
@@ -56,7 +60,8 @@ class AdaptConfig:
     model: Path
     """run folder of pretrain, or of adapt"""
     real: Path
-    """folder with photographs; of a labels.csv beside them only the columns of image, group and visibility are read"""
+    """folder with photographs; of labels.csv only the columns of image, group and visibility are read (of joints too by
+    inverse-dynamics)"""
     out: Path
     """new folder for the run"""
     methods: tuple[str, ...] = ("histogram",)
@@ -69,6 +74,8 @@ class AdaptConfig:
     """of each training"""
     weight: float | None = None
     """of a feature-level method's loss; default: the method's own"""
+    pretext_weight: float | None = None
+    """of a self-supervised method's loss; default: the method's own"""
     stage: int = -1
     """whose features are aligned: 0 is the finest feature map, -1 the coarsest"""
     seed: int = 0

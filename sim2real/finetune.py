@@ -19,7 +19,9 @@ from envs.rendering.choice import RendererName
 from policies.checkpoint import ModelCard, load_checkpoint, save_checkpoint
 from policies.device import pick_device
 from policies.perception import PerceptionModel
-from sim2real.adaptation.fine_tuning.frames import Augment, real_batch
+from sim2real.adaptation.fine_tuning.frames import REPLAY_START, Augment, real_batch
+from sim2real.adaptation.fine_tuning.sharing.frames import draw_task_frames
+from sim2real.adaptation.fine_tuning.sharing.model import TaskBatch
 from sim2real.adaptation.fine_tuning.strategies import FinetuneSettings, build_strategy
 from sim2real.adaptation.fine_tuning.tuning import Tuned, check_settings, tune
 from sim2real.adaptation.guards.checks.doubt import Doubt
@@ -40,8 +42,6 @@ __all__ = ["Augment", "FinetuneSettings", "draw_replay", "finetune", "real_batch
 
 logger = logging.getLogger(__name__)
 
-# Frames of the stream that pretraining never reached.
-_REPLAY_START = 10_000_000
 # Frames drawn or trained on at a time.
 _PART = 8
 
@@ -77,13 +77,17 @@ def finetune(config: FinetuneConfig) -> Path:
     replay = None
     if settings.replay_share > 0 or settings.strategy == "ewc":
         replay = draw_replay(card.rig, config.seed, settings.replay_frames, config.randomization, config.renderer)
+    tasks = None
+    if settings.heads:
+        tasks = draw_task_frames(card.rig, config.seed, settings.replay_frames, config.randomization, config.renderer)
     before = copy.deepcopy(model)
-    view, tuned = tune_on_frames(model, card.rig, start, aligned, frames, replay, config.seed, device, settings)
+    given = replay, config.seed, device, settings, tasks
+    view, tuned = tune_on_frames(model, card.rig, start, aligned, frames, *given)
     decision = None
     if config.never_worse:
 
         def tune_again(other: PerceptionModel, some: Sequence[RealFrame]) -> CameraView:
-            return tune_on_frames(other, card.rig, start, aligned, some, replay, config.seed, device, settings)[0]
+            return tune_on_frames(other, card.rig, start, aligned, some, *given)[0]
 
         decision = _decision(before, model, card.rig, start, frames, tune_again, device, config.seed)
         if decision.use == "simulation only":
@@ -91,7 +95,8 @@ def finetune(config: FinetuneConfig) -> Path:
             model, view = before, start
     fell_back = decision is not None and decision.use == "simulation only"
     how = "a guard fell back from " if fell_back else ""
-    how += f"strategy {settings.strategy}" + ("" if settings.wise is None else f", {settings.wise:g} of the way")
+    how += f"strategy {settings.strategy}" + (f", heads {', '.join(settings.heads)}" if settings.heads else "")
+    how += "" if settings.wise is None else f", {settings.wise:g} of the way"
     new_card = dataclasses.replace(
         card,
         camera=view,
@@ -158,6 +163,8 @@ def settings_of(config: FinetuneConfig) -> FinetuneSettings:
         early_stopping=config.early_stopping,
         wise=config.wise,
         replay_share=config.replay_share,
+        heads=config.heads,
+        head_weight=config.head_weight,
     )
 
 
@@ -207,7 +214,7 @@ def draw_replay(
     parts = []
     with progress("simulated frames", count, "frames") as advance:
         for start in range(0, count, _PART):
-            parts.append(stream.draw(range(_REPLAY_START + start, _REPLAY_START + min(start + _PART, count))))
+            parts.append(stream.draw(range(REPLAY_START + start, REPLAY_START + min(start + _PART, count))))
             advance(min(start + _PART, count))
     stream.close()
     return Batch.joined(parts)
@@ -223,6 +230,7 @@ def tune_on_frames(
     seed: int,
     device: torch.device,
     settings: FinetuneSettings | None = None,
+    tasks: TaskBatch | None = None,
 ) -> tuple[CameraView, Tuned]:
     """Fine-tune the model in place; return the camera refitted on the same frames, and what was done.
 
@@ -233,7 +241,7 @@ def tune_on_frames(
         InputError: an unknown strategy, settings out of range, or too few frames to hold some back.
     """
     view = refitted_camera(model, rig, start, start_is_aligned, frames, device).view
-    tuned = tune(model, rig, real_batch(rig, view, frames), replay, seed, device, settings)
+    tuned = tune(model, rig, real_batch(rig, view, frames), replay, seed, device, settings, tasks)
     return refitted_camera(model, rig, start, start_is_aligned, frames, device).view, tuned
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from calibration.errors import InputError
 
-Level = Literal["image-level", "weights", "feature-level", "statistics", "self-training"]
+Level = Literal["image-level", "weights", "feature-level", "self-supervised", "statistics", "self-training"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,10 @@ METHODS: dict[str, Method] = {
     "rsd": Method("feature-level", "subspaces that batches of features span (Chen 2021)"),
     "daregram": Method("feature-level", "angle and scale of inverse Gram matrices (Nejjar 2023)"),
     "jdot": Method("feature-level", "features and labels paired by optimal transport (Damodaran 2018)"),
+    "masked-patches": Method("self-supervised", "hidden patches of all pictures drawn again (SimMIM, Xie 2022)"),
+    "inverse-dynamics": Method(
+        "self-supervised", "what moved between two moments, by measured joints (PAD, Hansen 2021)"
+    ),
     "batchnorm": Method("statistics", "batch normalization with the photographs' statistics (AdaBN, Li 2017)"),
     "coral-head": Method("statistics", "the head sees photographs' features with simulated moments (CORAL, Sun 2016)"),
     "coral-layers": Method("statistics", "covariances before every normalization as in simulation, layer by layer"),
@@ -58,11 +62,13 @@ class Training:
         image: image-level methods, in order.
         weights: how simulated frames are weighted, or None.
         feature: feature-level method, or None.
+        pretext: self-supervised method, or None.
     """
 
     image: tuple[str, ...] = ()
     weights: str | None = None
     feature: str | None = None
+    pretext: str | None = None
 
 
 Step = Training | str
@@ -71,8 +77,8 @@ Step = Training | str
 def chain(names: Sequence[str]) -> list[Step]:
     """Return what the named methods do, in order.
 
-    Image-level methods, a weighting and a feature-level method that follow each other share one training, in this
-    order; every other method is a step of its own.
+    Image-level methods, a weighting, a feature-level and a self-supervised method that follow each other share one
+    training, in this order; every other method is a step of its own.
 
     Raises:
         InputError: no names, an unknown one, or an order that makes no sense.
@@ -96,18 +102,28 @@ def chain(names: Sequence[str]) -> list[Step]:
 
 
 def _extended(training: Training, name: str, level: Level) -> Training:
+    after = [n for n in (training.weights, training.feature, training.pretext) if n is not None]
+    if level == "self-supervised":
+        if training.pretext is not None:
+            raise InputError(f"a training takes one self-supervised method, got {training.pretext} and {name}")
+        return replace(training, pretext=name)
     if level == "feature-level":
         if training.feature is not None:
             raise InputError(f"a training takes one feature-level method, got {training.feature} and {name}")
-        return Training(training.image, training.weights, name)
+        if training.pretext is not None:
+            raise InputError(
+                f"a feature-level method comes before a self-supervised one, got {training.pretext} and then {name}"
+            )
+        return replace(training, feature=name)
     if level == "weights":
-        if training.weights is not None or training.feature is not None:
-            before = training.weights or training.feature
-            raise InputError(f"a weighting comes once and before a feature-level method, got {before} and then {name}")
-        return Training(training.image, name, None)
-    if training.weights is not None or training.feature is not None:
-        before = training.weights or training.feature
-        raise InputError(f"image-level methods come before the others, got {before} and then {name}")
+        if after:
+            raise InputError(
+                f"a weighting comes once and before feature-level and self-supervised methods, got {after[0]} and "
+                f"then {name}"
+            )
+        return replace(training, weights=name)
+    if after:
+        raise InputError(f"image-level methods come before the others, got {after[0]} and then {name}")
     if name in training.image:
         raise InputError(f"method {name} is named twice in a row")
-    return Training((*training.image, name), None, None)
+    return replace(training, image=(*training.image, name))

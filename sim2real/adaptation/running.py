@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from calibration.errors import InputError
 from calibration.rig import Rig
-from calibration.view import CameraView
-from envs.rendering.choice import RendererName
 from policies.perception import PerceptionModel, freeze, put_front
 from sim2real.adaptation.feature_level.alignment import Alignment
 from sim2real.adaptation.feature_level.methods import ALIGNMENTS
@@ -26,14 +20,18 @@ from sim2real.adaptation.image_level.histogram import match_histograms
 from sim2real.adaptation.image_level.photometric import FittedRange, fit_ranges, with_ranges
 from sim2real.adaptation.image_level.picture_map import PictureMap, Style, ToReferences
 from sim2real.adaptation.methods import Step, Training
+from sim2real.adaptation.problem import Problem
 from sim2real.adaptation.reweighting.weights import effective_sample_size
+from sim2real.adaptation.self_supervised.methods import PRETEXTS
+from sim2real.adaptation.self_supervised.pretext import Pretext
+from sim2real.adaptation.self_supervised.state import check_measured
 from sim2real.adaptation.self_training.batch_norm import recalibrate
 from sim2real.adaptation.self_training.coral_head import fold_coral, head_moments
 from sim2real.adaptation.self_training.coral_layers import fold_coral_layers
 from sim2real.adaptation.self_training.mean_teacher import MeanTeacherSettings, train_mean_teacher
 from sim2real.adaptation.self_training.subspace import SubspaceAdapter, measure_source
 from sim2real.adaptation.source import Source, SourceFrames, WeightedFrames
-from sim2real.adaptation.training import AdaptSettings, train_adapted
+from sim2real.adaptation.training import AdaptSettings, Pulls, train_adapted
 from sim2real.adaptation.weighting import frame_weights
 from sim2real.randomization import RandomizationSpec
 from sim2real.stream import Batch, SimulatedFrames
@@ -49,33 +47,16 @@ _PRIOR_PHOTOGRAPHS = 10.0
 _POOL_NUMBER = 100_000
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """What label-free adaptation is given.
-
-    Attributes:
-        rig: the station.
-        view: its camera, as well as it is known, at the size of the photographs.
-        spec: what varies in simulation.
-        pictures: unlabelled photographs (N, H, W, 3) at the size that the model sees.
-        seed: of everything that is random.
-        device: where the model is.
-        folder: for files that frames are drawn with.
-        renderer: what draws them.
-    """
-
-    rig: Rig
-    view: CameraView
-    spec: RandomizationSpec
-    pictures: NDArray[np.uint8]
-    seed: int
-    device: torch.device
-    folder: Path
-    renderer: RendererName = "auto"
-
-
 def source_of(step: Training, problem: Problem, settings: AdaptSettings | None = None) -> SourceFrames:
     """Return the simulated frames that a training learns from, after its image-level methods."""
+    specs, maps = looks_of(step, problem, settings)
+    return SourceFrames(problem.rig, specs, maps, problem.seed, problem.renderer)
+
+
+def looks_of(
+    step: Training, problem: Problem, settings: AdaptSettings | None = None
+) -> tuple[list[RandomizationSpec], list[PictureMap]]:
+    """Return what varies in a training's simulated frames, one a stream, and what their pictures go through."""
     spec = problem.spec
     if "photometric" in step.image:
         spec = with_ranges(spec, ranges_of(problem, (settings or AdaptSettings()).looks_frames))
@@ -84,7 +65,7 @@ def source_of(step: Training, problem: Problem, settings: AdaptSettings | None =
         textures = write_background(problem.folder, list(problem.pictures))
         specs.append(over_background(spec, problem.rig, textures))
     maps: list[PictureMap] = [ToReferences(_STYLES[name], problem.pictures) for name in step.image if name in _STYLES]
-    return SourceFrames(problem.rig, specs, maps, problem.seed, problem.renderer)
+    return specs, maps
 
 
 def ranges_of(problem: Problem, frames: int) -> list[FittedRange]:
@@ -95,12 +76,19 @@ def ranges_of(problem: Problem, frames: int) -> list[FittedRange]:
     return ranges
 
 
-def check_chain(steps: Sequence[Step], photographs: int) -> None:
-    """Check that there are enough photographs for every step.
+def needs_state(steps: Sequence[Step]) -> bool:
+    """Return whether a chain needs what the station's joints measured at the photographs."""
+    return any(isinstance(s, Training) and s.pretext is not None and PRETEXTS[s.pretext].moves for s in steps)
+
+
+def check_chain(steps: Sequence[Step], photographs: int, rig: Rig) -> None:
+    """Check that there are enough photographs for every step, and measured joints where one needs them.
 
     Raises:
         InputError: there are not.
     """
+    if needs_state(steps):
+        check_measured(rig)
     for step in steps:
         if isinstance(step, Training) and "background" in step.image and photographs < FEWEST_PHOTOGRAPHS:
             raise InputError(
@@ -152,21 +140,39 @@ def _train(model: PerceptionModel, step: Training, problem: Problem, settings: A
         alignment = method.build(model, model.backbone.channels[settings.stage], problem.seed)
         weight = method.weight if settings.weight is None else settings.weight
         said["weight"] = weight
-    trained = train_adapted(model, source, alignment, weight, problem.pictures, problem.seed, problem.device, settings)
+    pretext: Pretext | None = None
+    pretext_weight = 0.0
+    if step.pretext is not None:
+        task = PRETEXTS[step.pretext]
+        pretext = task.build(model, problem, *looks_of(step, problem, settings))
+        pretext_weight = task.weight if settings.pretext_weight is None else settings.pretext_weight
+        said["pretext"] = {"method": step.pretext, "weight": pretext_weight}
+    pulls = Pulls(alignment, weight, pretext, pretext_weight)
+    trained = train_adapted(model, source, pulls, problem.pictures, problem.seed, problem.device, settings)
     source.close()
+    if pretext is not None:
+        pretext.close()
+        said["pretext"] |= {"loss_first": _start(trained.pretext_losses), "loss_last": _end(trained.pretext_losses)}
     losses = trained.losses
-    tenth = max(1, len(losses) // 10)
     return {
         "step": "training",
         "image": list(step.image),
         "weights": step.weights,
         "feature": step.feature,
         "steps": len(losses),
-        "loss_first": float(np.mean(losses[:tenth])),
-        "loss_last": float(np.mean(losses[-tenth:])),
+        "loss_first": _start(losses),
+        "loss_last": _end(losses),
         "stopped": trained.stopped,
         **said,
     }
+
+
+def _start(losses: Sequence[float]) -> float:
+    return float(np.mean(losses[: max(1, len(losses) // 10)]))
+
+
+def _end(losses: Sequence[float]) -> float:
+    return float(np.mean(losses[-max(1, len(losses) // 10) :]))
 
 
 def _put_canonical_front(model: PerceptionModel, problem: Problem, steps: int) -> None:

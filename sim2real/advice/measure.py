@@ -22,6 +22,7 @@ from sim2real.advice.stages import Answers, answers, stage_names
 from sim2real.advice.transferability.h_score import h_score
 from sim2real.advice.transferability.linear_probe import probe_errors
 from sim2real.advice.transferability.log_me import log_me
+from sim2real.advice.transferability.probes import PROBES, left_out_errors
 from sim2real.realdata import RealFrame, stack_pictures
 from sim2real.scoring import score_frames
 from sim2real.statistics import mean_estimate
@@ -117,4 +118,5 @@ def _stage(name: str, channels: int, places: Floats | None, task: Task | None, g
         mean_estimate(errors, "m"),
         tuple(float(e) for e in errors),
         gap,
+        {name: bootstrap_mean(left_out_errors(name, places, task.labels, task.groups), "m") for name in PROBES},
     )

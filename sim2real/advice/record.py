@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from calibration.estimate import Estimate
 from sim2real.advice.distances.a_distance import ADistance
@@ -45,9 +45,10 @@ class StageAdvice:
         channels: of its map.
         log_me: of places for labels in units of their spread, nats a frame; None without labelled frames.
         h_score: regularised, regression form, of the same.
-        probe_error_m: cross-validated error of a linear probe of the same.
+        probe_error_m: cross-validated error of a ridge regression of the same.
         probe_errors_m: of each labelled frame, in the order of `Advice.frames`.
         gap: between the maps' means over simulated and real pictures.
+        other_probes_m: cross-validated errors of other probes of the same, by name.
     """
 
     stage: str
@@ -57,6 +58,13 @@ class StageAdvice:
     probe_error_m: Estimate | None
     probe_errors_m: tuple[float, ...]
     gap: DomainGap
+    other_probes_m: dict[str, Estimate] = field(default_factory=dict)
+
+    @property
+    def probes_m(self) -> list[tuple[str, float]]:
+        """The probes with their errors, the best one first; none without labelled frames."""
+        found = {"ridge": self.probe_error_m, **self.other_probes_m}
+        return sorted(((n, e.value) for n, e in found.items() if e is not None), key=lambda pair: pair[1])
 
 
 @dataclass(frozen=True)

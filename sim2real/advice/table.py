@@ -7,7 +7,7 @@ from pathlib import Path
 from sim2real.advice.record import Advice, DomainGap, ModelAdvice, StageAdvice
 from sim2real.advice.suggest import metres
 
-_HEAD = ("stage", "LogME", "H-score", "probe error", "A-distance [null]", "KID [null]", "KID/null", "MMD p")
+_HEAD = ("stage", "LogME", "H-score", "probes, best first", "A-distance [null]", "KID [null]", "KID/null", "MMD p")
 
 
 def lines_of(advice: Advice) -> list[str]:
@@ -41,7 +41,7 @@ def _title(model: ModelAdvice) -> str:
 def _row(stage: StageAdvice) -> tuple[str, ...]:
     if stage.probe_error_m is None or stage.log_me is None or stage.h_score is None:
         return (stage.stage, "-", "-", "-", *_gap_cells(stage.gap))
-    probe = metres(stage.probe_error_m.value)
+    probe = ", ".join(f"{name} {metres(error)}" for name, error in stage.probes_m)
     return (stage.stage, f"{stage.log_me:.2f}", f"{stage.h_score:.2f}", probe, *_gap_cells(stage.gap))
 
 

@@ -70,7 +70,7 @@ def sweep(config: SweepConfig) -> str:
     split = split_frames(rig, data.frames, config.test_groups)
     for name in config.chains:
         if name != NONE:
-            check_chain(chain(name.split("+")), len(split.train))
+            check_chain(chain(name.split("+")), len(split.train), rig)
     budgets = [len(split.train) if b == _ALL else b for b in config.budgets]
     if min(budgets) < 0 or max(budgets) > len(split.train):
         raise InputError(

@@ -20,7 +20,9 @@ from policies.device import pick_device
 from policies.perception import PerceptionModel
 from sim2real.adaptation.fine_tuning.strategies import FinetuneSettings
 from sim2real.adaptation.methods import chain
-from sim2real.adaptation.running import Problem, run_chain
+from sim2real.adaptation.problem import Problem
+from sim2real.adaptation.running import needs_state, run_chain
+from sim2real.adaptation.self_supervised.state import measured_state
 from sim2real.adaptation.training import AdaptSettings
 from sim2real.cameras import refitted_camera
 from sim2real.finetune import draw_replay, train_from_scratch, tune_on_frames
@@ -121,6 +123,7 @@ def _adapted(
     place = job.out / "models" / f"{job.chain}-{job.steps}-seed{job.seed}"
     if (place / "adaptation.json").is_file():
         return load_checkpoint(place, device)[0], read_json(place / "adaptation.json")
+    steps = chain(job.chain.split("+"))
     problem = Problem(
         card.rig,
         job.view,
@@ -129,8 +132,9 @@ def _adapted(
         job.seed,
         device,
         place / "backgrounds",
+        state=measured_state(job.real, card.rig, job.train) if needs_state(steps) else None,
     )
-    said = run_chain(model, chain(job.chain.split("+")), problem, AdaptSettings(steps=job.steps))
+    said = run_chain(model, steps, problem, AdaptSettings(steps=job.steps))
     save_checkpoint(place, model, dataclasses.replace(card, spec=model.spec), {"command": "sweep"})
     write_json(place / "adaptation.json", said)
     return model, said

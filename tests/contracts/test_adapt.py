@@ -11,7 +11,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
+from calibration.rig_file import load_rig
+from calibration.view import CameraView
+from envs.standin import write_standin
+from policies.checkpoint import ModelCard, save_checkpoint
+from policies.perception import ModelSpec, PerceptionModel
 from sim2real.cli import main
 
 
@@ -84,6 +91,69 @@ def test_poisoned_labels_change_nothing(adapted: Path, model: Path, data: Path, 
     edit_rows(data, poison)
     assert adapt(model, data, tmp_path / "poisoned", "--methods", "background", "colour") == 0
     assert weights(tmp_path / "poisoned") == weights(adapted)
+
+
+def test_masked_patches_go_through_the_command_and_see_no_label(
+    model: Path, frames_folder: Path, data: Path, tmp_path: Path
+) -> None:
+    words = ("--methods", "histogram", "masked-patches", "--pretext-weight", 3)
+    assert adapt(model, frames_folder, tmp_path / "run", *words) == 0
+    edit_rows(data, lambda row: row.update(dict.fromkeys(("x_m", "y_m", "z_m"), "nan")))
+    assert adapt(model, data, tmp_path / "poisoned", *words) == 0
+    assert weights(tmp_path / "poisoned") == weights(tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "adaptation.json").read_text())
+    assert record["joints"] == "not read"
+    (step,) = record["steps"]
+    assert step["image"] == ["histogram"]
+    assert step["pretext"]["method"] == "masked-patches"
+    assert step["pretext"]["weight"] == 3.0
+    # The decoder is thrown away.
+    names = [set(load_file(f / "model" / "weights.safetensors")) for f in (model, tmp_path / "run")]
+    assert names[0] == names[1]
+
+
+def test_inverse_dynamics_needs_joints(
+    model: Path, frames_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert adapt(model, frames_folder, tmp_path / "out", "--methods", "inverse-dynamics") == 2
+    assert "rig cube_on_table names no column for a placed joint" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_inverse_dynamics_reads_joints_and_no_label(tmp_path: Path) -> None:
+    rig = load_rig("psm_tool")
+    torch.manual_seed(0)
+    spec = ModelSpec("test_resnet", "keypoints", len(rig.keypoints), rig.input_size_px)
+    card = ModelCard(spec, rig, CameraView.of(rig), "as in the rig file", "none", "nothing")
+    save_checkpoint(tmp_path / "tool" / "model", PerceptionModel(spec), card, {})
+    write_standin(rig, tmp_path / "data", 6, 3)
+    runs = []
+
+    def poison(column: str, value: str) -> Callable[[dict[str, str]], None]:
+        return lambda row: row.update({column: value})
+
+    for name, change in (
+        ("plain", None),
+        ("labels", poison("base_x_m", "nan")),
+        ("offset", lambda row: row.update(q3_m=str(float(row["q3_m"]) + 0.5))),
+        ("joints", lambda row: row.update(q3_m=str(2 * float(row["q3_m"])))),
+    ):
+        data = Path(shutil.copytree(tmp_path / "data", tmp_path / name / "data"))
+        if change:
+            edit_rows(data, change)
+        out = tmp_path / name / "run"
+        words = ("--methods", "inverse-dynamics", "--photographs", "all", "--steps", 2)
+        assert adapt(tmp_path / "tool", data, out, *words) == 0
+        runs.append(load_file(out / "model" / "weights.safetensors"))
+    record = json.loads((tmp_path / "plain" / "run" / "adaptation.json").read_text())
+    assert record["joints"] == "displacements between photographs"
+    said = json.loads((tmp_path / "plain" / "run" / "model" / "model_card.json").read_text())["value"]["trained_on"]
+    assert said.endswith("unlabelled photographs of data, and what their joints measured")
+    plain, labels, offset, joints = runs
+    assert all(torch.equal(plain[k], labels[k]) for k in plain)
+    # An encoder's offset changes rounding alone.
+    assert all(torch.allclose(plain[k].float(), offset[k].float(), atol=1e-5) for k in plain)
+    assert any(not torch.equal(plain[k], joints[k]) for k in plain)
 
 
 def test_another_seed_gives_other_weights(adapted: Path, model: Path, frames_folder: Path, tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from policies.checkpoint import load_checkpoint
 from policies.perception import PerceptionModel
 from sim2real.adaptation.feature_level.methods import ALIGNMENTS
 from sim2real.adaptation.methods import METHODS, chain
-from sim2real.adaptation.running import Problem, run_chain
+from sim2real.adaptation.problem import Problem
+from sim2real.adaptation.running import run_chain
+from sim2real.adaptation.self_supervised.methods import PRETEXTS
 from sim2real.adaptation.training import AdaptSettings
 from sim2real.adaptation.weighting import WEIGHTS
 from sim2real.presets import load_preset, rig_spec
@@ -22,6 +24,10 @@ from sim2real.stream import SimulatedFrames
 from sim2real.unlabelled import load_photographs, model_pictures
 
 SETTINGS = AdaptSettings(steps=2, batch=8, translator_steps=2, teacher_steps=2, pool_frames=32, looks_frames=160)
+
+
+LEVELS = ("feature-level", "weights", "self-supervised")
+TRAINED = ("feature-level", "image-level", "self-supervised")
 
 
 def fresh(model: Path) -> PerceptionModel:
@@ -34,7 +40,9 @@ def problem(frames_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pr
     pictures = model_pictures(rig, load_photographs(frames_folder, rig))
     spec = rig_spec(rig, load_preset("wide"))
     folder = tmp_path_factory.mktemp("adapt")
-    return Problem(rig, CameraView.of(rig), spec, pictures, 0, torch.device("cpu"), folder, "cpu")
+    # As if an arm that knows where it puts the cube had measured the first coordinate.
+    state = np.stack([np.linspace(-1.2, -0.5, len(pictures)), np.full(len(pictures), np.nan)], axis=1)
+    return Problem(rig, CameraView.of(rig), spec, pictures, 0, torch.device("cpu"), folder, "cpu", state)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -55,7 +63,7 @@ def test_a_method_changes_the_model_soundly_and_repeats(name: str, model: Path, 
     assert np.isfinite(pixels).all()
 
 
-@pytest.mark.parametrize("name", [n for n, m in METHODS.items() if m.level in ("feature-level", "image-level")])
+@pytest.mark.parametrize("name", [n for n, m in METHODS.items() if m.level in TRAINED])
 def test_training_keeps_the_statistics_of_batch_normalization(name: str, model: Path, problem: Problem) -> None:
     adapted, before = fresh(model), fresh(model).state_dict()
     run_chain(adapted, chain([name]), problem, SETTINGS)
@@ -65,6 +73,7 @@ def test_training_keeps_the_statistics_of_batch_normalization(name: str, model: 
 
 
 def test_methods_that_train_are_registered_where_they_are_written() -> None:
-    of_level = {level: {n for n, m in METHODS.items() if m.level == level} for level in ("feature-level", "weights")}
+    of_level = {level: {n for n, m in METHODS.items() if m.level == level} for level in LEVELS}
     assert of_level["feature-level"] == set(ALIGNMENTS)
     assert of_level["weights"] == set(WEIGHTS)
+    assert of_level["self-supervised"] == set(PRETEXTS)

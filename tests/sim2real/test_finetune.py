@@ -87,6 +87,9 @@ def test_flags_reach_the_training(model: Path, photographs: Path, tmp_path: Path
         (["--replay-share", "1"], "replay_share must be 0 or more and less than 1"),
         (["--rate", "-1"], "rate must be more than 0"),
         (["--rate", "1", "--find-rate"], "find_rate has nothing to find"),
+        (["--heads", "mask", "mask"], "heads must be named once and head_weight be above 0"),
+        (["--heads", "depth", "--head-weight", "0"], "heads must be named once and head_weight be above 0"),
+        (["--heads", "depth", "--strategy", "head"], "heads depth teach the backbone, which strategy head freezes"),
     ],
 )
 def test_bad_flags_are_one_line_and_write_nothing(
@@ -105,6 +108,24 @@ def test_bad_flags_are_one_line_and_write_nothing(
     assert message in error
     assert error.count("\n") == 1
     assert not out.exists()
+
+
+def test_auxiliary_heads_are_taught_and_not_saved(
+    model: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        command, "settings_of", lambda c: replace(settings_of(c), probe_steps=2, steps=3, replay_frames=10)
+    )
+    words = ["--model", model, "--real", photographs, "--frames", 4, "--threads", 1, "--no-never-worse"]
+    for name, heads in (("plain", ()), ("heads", ("--heads", "mask", "depth", "pose"))):
+        assert main(["finetune", *map(str, [*words, "--out", tmp_path / name, *heads])]) == 0
+    plain, shared = (load_checkpoint(tmp_path / n, torch.device("cpu"))[0].state_dict() for n in ("plain", "heads"))
+    assert list(plain) == list(shared)
+    assert any(not torch.equal(plain[n], shared[n]) for n in plain if n.startswith("backbone"))
+    losses = json.loads((tmp_path / "heads" / "tuning.json").read_text())["head_losses"]
+    assert set(losses) == {"mask", "depth", "pose"}
+    card = load_checkpoint(tmp_path / "heads", torch.device("cpu"))[1]
+    assert card.trained_on == "nothing; then 4 photographs of data, strategy lp-ft, heads mask, depth, pose"
 
 
 def test_one_frame_cannot_be_held_out(

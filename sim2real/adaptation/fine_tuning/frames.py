@@ -16,6 +16,8 @@ from sim2real.realdata import RealFrame, stack_pictures
 from sim2real.stream import Batch, SimulatedFrames
 
 BATCH = 16
+# Frames of the stream that pretraining never reached.
+REPLAY_START = 10_000_000
 
 
 def real_batch(rig: Rig, view: CameraView, frames: Sequence[RealFrame]) -> Batch:

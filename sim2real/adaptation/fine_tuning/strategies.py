@@ -19,6 +19,7 @@ from sim2real.adaptation.fine_tuning.phases import (
     Phase,
     batch_norms,
 )
+from sim2real.adaptation.fine_tuning.sharing.model import HeadName
 from sim2real.adaptation.fine_tuning.stages import stages_of
 
 EarlyStop = Literal["off", "leave-out", "k-fold"]
@@ -45,6 +46,8 @@ class FinetuneSettings:
             labelled frames; "k-fold" finds the number of steps on three parts in turn, then trains on all.
         last_rate: learning rate of the last phase, others in proportion; None: the strategy's own.
         find_rate: find that rate by a range test (Smith 2017).
+        heads: auxiliary heads that simulated frames teach beside the photographs (Caruana 1997).
+        head_weight: of each of their losses.
         wise: share of the tuned weights in the result (Wortsman et al. 2022); None: all.
     """
 
@@ -64,6 +67,8 @@ class FinetuneSettings:
     last_rate: float | None = None
     find_rate: bool = False
     wise: float | None = None
+    heads: tuple[HeadName, ...] = ()
+    head_weight: float = 0.3
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from sim2real.adaptation.fine_tuning.penalties import (
     scaled_fisher,
     weights_of,
 )
-from sim2real.adaptation.fine_tuning.phases import apply, make_optimizer, release, select
+from sim2real.adaptation.fine_tuning.phases import WEIGHT_DECAY, apply, make_optimizer, release, select
 from sim2real.adaptation.fine_tuning.strategies import Strategy
 from sim2real.pretrain import schedule
 
@@ -41,6 +41,18 @@ class Watch(Protocol):
         ...
 
 
+class Auxiliary(Protocol):
+    """Tasks beside the model's own."""
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Return what learns with the model and is no part of it."""
+        ...
+
+    def loss(self, step: int) -> torch.Tensor:
+        """Return what is added to the loss of a step, from 0."""
+        ...
+
+
 def run_strategy(
     model: PerceptionModel,
     strategy: Strategy,
@@ -49,6 +61,7 @@ def run_strategy(
     *,
     source: Iterable[Tensors] = (),
     watch: Watch | None = None,
+    auxiliary: Auxiliary | None = None,
     seed: int = 0,
     advance: Callable[[int], None] | None = None,
 ) -> int:
@@ -61,6 +74,7 @@ def run_strategy(
         device: where the model is.
         source: batches of the task before, for the Fisher information of "ewc".
         watch: may end the training early and choose which weights are kept.
+        auxiliary: tasks that are learned beside it.
         seed: of the low-rank factors.
         advance: told how many steps are done.
 
@@ -69,7 +83,7 @@ def run_strategy(
     """
     before = {name: value.clone() for name, value in model.state_dict().items()}
     try:
-        done = _run(model, strategy, batch_at, device, source, watch, seed, advance)
+        done = _run(model, strategy, batch_at, device, source, watch, auxiliary, seed, advance)
     except Exception:
         merge_lora(model.backbone)
         model.load_state_dict(before)
@@ -87,6 +101,7 @@ def _run(
     device: torch.device,
     source: Iterable[Tensors],
     watch: Watch | None,
+    auxiliary: Auxiliary | None,
     seed: int,
     advance: Callable[[int], None] | None,
 ) -> int:
@@ -99,11 +114,14 @@ def _run(
         selection = select(model, phase)
         apply(model, selection)
         optimizer = make_optimizer(model, selection, phase.rate, held)
+        if auxiliary is not None:
+            optimizer.add_param_group({"params": auxiliary.parameters(), "weight_decay": WEIGHT_DECAY})
         for k in range(phase.steps):
             if watch is not None:
                 # It may have looked at the model in evaluation mode.
                 apply(model, selection)
-            loss = tune_step(model, optimizer, batch_at(done), phase.rate * schedule(k / phase.steps), device, penalty)
+            added = _added(penalty, auxiliary, done)
+            loss = tune_step(model, optimizer, batch_at(done), phase.rate * schedule(k / phase.steps), device, added)
             if not math.isfinite(loss):
                 raise InputError(
                     f"fine-tuning diverged in step {done + 1} of strategy {strategy.name}: the loss is {loss}; "
@@ -146,6 +164,13 @@ def tune_step(
     nn.utils.clip_grad_norm_(model.parameters(), _CLIP)
     optimizer.step()
     return float(loss.detach())
+
+
+def _added(penalty: Penalty | None, auxiliary: Auxiliary | None, step: int) -> Penalty | None:
+    """Return what gives the loss beside that of the batch of a step."""
+    if auxiliary is None:
+        return penalty
+    return lambda: auxiliary.loss(step) if penalty is None else auxiliary.loss(step) + penalty()
 
 
 def _penalty(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from sim2real.adaptation.fine_tuning.frames import Augment, mixed
 from sim2real.adaptation.fine_tuning.interpolation import interpolate
 from sim2real.adaptation.fine_tuning.penalties import Tensors
 from sim2real.adaptation.fine_tuning.rate_finder import RateCurve, find_rate
+from sim2real.adaptation.fine_tuning.sharing.auxiliary import AuxiliaryHeads
+from sim2real.adaptation.fine_tuning.sharing.model import TaskBatch
 from sim2real.adaptation.fine_tuning.strategies import FinetuneSettings, Strategy, build_strategy, check_name, with_rate
 from sim2real.adaptation.fine_tuning.training import Watch, prepare, run_strategy
 from sim2real.pretrain import batch_tensors
@@ -42,6 +45,7 @@ class Tuned:
         held_out: numbers of the frames that early stopping held back, and that no step saw.
         losses: on held-out frames by step, (step, loss); the mean over folds with "k-fold".
         rate_curve: of the range test, if there was one.
+        head_losses: of each auxiliary head, over the first and the last tenth of the steps.
     """
 
     strategy: Strategy
@@ -49,6 +53,7 @@ class Tuned:
     held_out: tuple[int, ...] = ()
     losses: tuple[tuple[int, float], ...] = ()
     rate_curve: RateCurve | None = None
+    head_losses: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def check_settings(settings: FinetuneSettings, frames: int | None = None) -> None:
@@ -59,6 +64,10 @@ def check_settings(settings: FinetuneSettings, frames: int | None = None) -> Non
         raise InputError(f"wise must be from 0 (as before fine-tuning) to 1 (as after it), got {s.wise}")
     if not 0.0 <= s.replay_share < 1.0:
         raise InputError(f"replay_share must be 0 or more and less than 1, got {s.replay_share}")
+    if len(set(s.heads)) < len(s.heads) or not s.head_weight > 0:
+        raise InputError(f"heads must be named once and head_weight be above 0, got {s.heads} and {s.head_weight}")
+    if s.heads and s.strategy == "head":
+        raise InputError(f"heads {', '.join(s.heads)} teach the backbone, which strategy head freezes; use another")
     if s.last_rate is not None and not s.last_rate > 0:
         raise InputError(f"rate must be more than 0, got {s.last_rate}; leave it out for the strategy's own")
     if s.last_rate is not None and s.find_rate:
@@ -75,6 +84,7 @@ def tune(
     seed: int,
     device: torch.device,
     settings: FinetuneSettings | None = None,
+    tasks: TaskBatch | None = None,
 ) -> Tuned:
     """Fine-tune the model in place and return what was done; the model is left in evaluation mode.
 
@@ -86,6 +96,7 @@ def tune(
         seed: of the order and of all changes.
         device: where the model is.
         settings: what learns when.
+        tasks: simulated frames with the labels of the auxiliary heads, where the settings name some.
 
     Raises:
         InputError: an unknown strategy, settings out of range, or too few frames to hold some back.
@@ -95,16 +106,21 @@ def tune(
     strategy = build_strategy(s.strategy, model, s)
     augment = Augment(rig, seed)
     before = {name: value.clone() for name, value in model.state_dict().items()}
+    heads: AuxiliaryHeads | None = None
 
     def batches(fitted: Batch) -> Callable[[int], Tensors]:
         return lambda step: batch_tensors(mixed(fitted, replay, augment, seed, step, s.replay_share), device)
 
     def run(fitted: Batch, watch: Watch | None, title: str = "fine-tune") -> int:
+        nonlocal heads
+        if s.heads:
+            if tasks is None:
+                raise ValueError(f"heads {', '.join(s.heads)} need simulated frames with all labels, got none")
+            heads = AuxiliaryHeads(model, len(rig.bodies), s.heads, tasks, s.head_weight, seed)
         with progress(title, strategy.steps, "steps") as advance:
             source = _source(replay, device)
-            return run_strategy(
-                model, strategy, batches(fitted), device, source=source, watch=watch, seed=seed, advance=advance
-            )
+            options: dict[str, Any] = {"source": source, "watch": watch, "auxiliary": heads}
+            return run_strategy(model, strategy, batches(fitted), device, **options, seed=seed, advance=advance)
 
     count = len(real.rgb)
     held_out: tuple[int, ...] = ()
@@ -138,7 +154,7 @@ def tune(
         steps = run(real, None)
     if s.wise is not None:
         model.load_state_dict(interpolate(before, model.state_dict(), s.wise))
-    return Tuned(strategy, steps, held_out, losses, curve)
+    return Tuned(strategy, steps, held_out, losses, curve, heads.first_and_last() if heads is not None else {})
 
 
 def _watch(model: PerceptionModel, held: Batch, device: torch.device, patience: int = 6) -> EarlyStopping:

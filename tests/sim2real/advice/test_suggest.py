@@ -1,6 +1,7 @@
 """Each line is said in its case, with its numbers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -98,3 +99,10 @@ def test_domains_that_are_not_told_apart_need_no_alignment() -> None:
 @pytest.mark.parametrize(("value", "text"), [(0.00123, "1.23 mm"), (0.0193, "1.93 cm"), (1.5, "1.5 m")])
 def test_lengths_are_written_in_a_unit_of_their_size(value: float, text: str) -> None:
     assert metres(value) == text
+
+
+def test_probes_are_ranked_with_their_errors() -> None:
+    others = {"nearest": bootstrap_mean(SMALL, "m"), "least squares": bootstrap_mean(HUGE, "m")}
+    ranked = replace(stage("layer1", LARGE), other_probes_m=others)
+    assert [name for name, _ in ranked.probes_m] == ["nearest", "ridge", "least squares"]
+    assert stage("layer1").probes_m == []

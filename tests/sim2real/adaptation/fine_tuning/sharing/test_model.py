@@ -6,8 +6,9 @@ import torch
 
 from calibration.rig_file import load_rig
 from envs.rendering.choice import make_renderer
-from policies.perception import ModelSpec
-from sim2real.adaptation.fine_tuning.sharing import (
+from policies.perception import ModelSpec, PerceptionModel
+from sim2real.adaptation.fine_tuning.sharing.frames import draw_task_batch
+from sim2real.adaptation.fine_tuning.sharing.model import (
     TASKS,
     MultiTaskModel,
     TaskBatch,
@@ -16,7 +17,6 @@ from sim2real.adaptation.fine_tuning.sharing import (
     pose_numbers,
     rotation_of,
 )
-from sim2real.adaptation.fine_tuning.sharing_frames import draw_task_batch
 from sim2real.presets import load_preset, rig_spec
 from sim2real.stream import SimulatedFrames
 
@@ -27,7 +27,7 @@ WEIGHTS = {"keypoints": 1.0, "mask": 0.5, "depth": 2.0, "pose": 0.3}
 
 def make(tasks: Any = TASKS, size: tuple[int, int] = SIZE) -> MultiTaskModel:
     torch.manual_seed(0)
-    return MultiTaskModel(ModelSpec("test_resnet", "keypoints", 2, size), 3, tasks).eval()
+    return MultiTaskModel(PerceptionModel(ModelSpec("test_resnet", "keypoints", 2, size)), 3, tasks).eval()
 
 
 @pytest.fixture
@@ -143,8 +143,8 @@ def test_the_perception_model_inside_is_whole(batch: TaskBatch) -> None:
     assert torch.equal(model(batch.pictures)["keypoints"].logits, model.perception(batch.pictures).logits)
     with pytest.raises(ValueError, match="tasks must be some of keypoints, mask, depth, pose"):
         make(("colour",))
-    with pytest.raises(ValueError, match="needs a spec with the keypoints head"):
-        MultiTaskModel(ModelSpec("test_resnet", "regression", 2, SIZE), 3)
+    with pytest.raises(ValueError, match="needs a model with the keypoints head"):
+        MultiTaskModel(PerceptionModel(ModelSpec("test_resnet", "regression", 2, SIZE)), 3)
 
 
 def test_simulated_frames_have_the_labels_of_all_tasks() -> None:
@@ -171,7 +171,6 @@ def test_simulated_frames_have_the_labels_of_all_tasks() -> None:
     rotation = found.pose[:, :3, :3].double()
     torch.testing.assert_close(rotation @ rotation.mT, torch.eye(3).double().repeat(2, 1, 1), atol=1e-5, rtol=0)
     width, height = rig.input_size_px
-    model = MultiTaskModel(
-        ModelSpec("test_resnet", "keypoints", len(rig.keypoints), (width, height)), len(names)
-    ).eval()
+    spec = ModelSpec("test_resnet", "keypoints", len(rig.keypoints), (width, height))
+    model = MultiTaskModel(PerceptionModel(spec), len(names)).eval()
     assert all(loss.isfinite() for loss in model.losses(found).values())

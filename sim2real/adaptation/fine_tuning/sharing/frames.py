@@ -11,11 +11,43 @@ from calibration.rig import Rig
 from calibration.world import WorldParams
 from envs.labels import label_images
 from envs.labels.poses import camera_from_frames
+from envs.rendering.choice import RendererName, make_renderer
 from envs.rendering.renderer import Images, Renderer
 from envs.sensing import measure_through
-from sim2real.adaptation.fine_tuning.sharing import TaskBatch
+from sim2real.adaptation.fine_tuning.frames import REPLAY_START
+from sim2real.adaptation.fine_tuning.sharing.model import TaskBatch
+from sim2real.presets import load_preset, rig_spec
 from sim2real.pretrain import batch_tensors
+from sim2real.progress import progress
 from sim2real.stream import Batch, SimulatedFrames
+
+# Frames drawn at a time.
+_PART = 8
+
+
+def draw_task_frames(
+    rig: Rig, seed: int, count: int, randomization: str | None = None, renderer: RendererName = "auto"
+) -> TaskBatch:
+    """Return the simulated frames that fine-tuning mixes in, with all labels, on the CPU.
+
+    Args:
+        rig: the station.
+        seed: of the frames.
+        count: how many.
+        randomization: preset; None takes the rig's own choice.
+        renderer: what draws them.
+    """
+    stream = SimulatedFrames(rig, rig_spec(rig, load_preset(randomization or rig.preset)), seed, renderer=renderer)
+    draws = make_renderer(rig, renderer)
+    parts = []
+    with progress("frames with all labels", count, "frames") as advance:
+        for start in range(0, count, _PART):
+            stop = min(start + _PART, count)
+            parts.append(draw_task_batch(stream, draws, range(REPLAY_START + start, REPLAY_START + stop)))
+            advance(stop)
+    stream.close()
+    draws.close()
+    return TaskBatch.joined(parts)
 
 
 def draw_task_batch(stream: SimulatedFrames, renderer: Renderer, indices: Sequence[int]) -> TaskBatch:

@@ -12,9 +12,10 @@ from torch.nn import functional
 
 from policies.device import mixed_precision
 from policies.heads import KeypointMaps, keypoint_loss
-from policies.perception import ModelSpec, PerceptionModel
+from policies.perception import PerceptionModel
 
 TaskName = Literal["keypoints", "mask", "depth", "pose"]
+HeadName = Literal["mask", "depth", "pose"]
 TASKS: tuple[TaskName, ...] = ("keypoints", "mask", "depth", "pose")
 _WIDTH = 48
 _POSE = 9
@@ -40,6 +41,15 @@ class TaskBatch:
     mask: torch.Tensor
     depth_m: torch.Tensor
     pose: torch.Tensor
+
+    def take(self, index: torch.Tensor) -> TaskBatch:
+        """Return the frames of these places."""
+        return TaskBatch(*(getattr(self, f.name)[index] for f in fields(self)))
+
+    @staticmethod
+    def joined(parts: Sequence[TaskBatch]) -> TaskBatch:
+        """Return the frames of several batches in order."""
+        return TaskBatch(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(TaskBatch)))
 
     def to(self, device: torch.device) -> TaskBatch:
         """Return the batch on a device."""
@@ -83,24 +93,23 @@ class PoseHead(nn.Module):
 class MultiTaskModel(nn.Module):
     """One encoder with a head for each task (Caruana 1997)."""
 
-    def __init__(self, spec: ModelSpec, bodies: int, tasks: Sequence[TaskName] = TASKS) -> None:
-        """Build encoder and heads.
+    def __init__(self, perception: PerceptionModel, bodies: int, tasks: Sequence[TaskName] = TASKS) -> None:
+        """Build heads around a perception model.
 
         Args:
-            spec: of the perception model that the encoder and the keypoint head make.
+            perception: whose encoder and keypoint head are shared; they stay its own.
             bodies: how many bodies a mask tells apart, beside "none".
             tasks: that get a head.
 
         Raises:
-            ValueError: no task, an unknown one, or a spec without keypoints head.
+            ValueError: no task, an unknown one, or a model without keypoints head.
         """
         super().__init__()
         if not tasks or set(tasks) - set(TASKS):
             raise ValueError(f"tasks must be some of {', '.join(TASKS)}, got {list(tasks)}")
-        if spec.head != "keypoints":
-            raise ValueError(f"a multi-task model needs a spec with the keypoints head, got {spec.head}")
-        # It knows how pictures go in, and owns the encoder.
-        self.perception = PerceptionModel(spec)
+        if perception.spec.head != "keypoints":
+            raise ValueError(f"a multi-task model needs a model with the keypoints head, got {perception.spec.head}")
+        self.perception = perception
         backbone = self.perception.backbone
         makers: dict[str, nn.Module] = {}
         if "mask" in tasks:

@@ -1,0 +1,1 @@
+"""Hard parameter sharing: one encoder, several heads."""

@@ -1,0 +1,1 @@
+"""Self-supervised methods: losses whose answers the pictures themselves hold."""
