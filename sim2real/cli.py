@@ -24,6 +24,7 @@ COMMANDS = {
     "pretrain": "pretrain a perception model on an endless stream of simulated frames",
     "adapt": "adapt a pretrained model to unlabelled photographs: image-level, feature-level, statistics",
     "finetune": "fine-tune a pretrained model on a few labelled photographs",
+    "continual": "fine-tune on several stations in a row; what is forgotten as a backward-transfer matrix",
     "describe": "show a model part by part, and what a strategy of fine-tuning would change in it",
     "evaluate": "score a model on photographs that it never saw",
     "calibrate": "measure the station: lens, hand-eye, camera, light, timing, dynamics; and whether it has changed",
@@ -39,7 +40,7 @@ COMMANDS = {
     "demo": "run the whole way on a held-out simulation, in about five minutes",
     "report": "write the HTML report of a transfer again",
 }
-_ADAPTATION_COMMANDS = ("adapt", "finetune", "describe", "sweep")
+_ADAPTATION_COMMANDS = ("adapt", "finetune", "continual", "describe", "sweep")
 _POLICY_COMMANDS = ("train", "distill", "rollout", "export")
 
 
@@ -214,6 +215,7 @@ _WORDS = {
     "pretrain": "model: ",
     "adapt": "model: ",
     "finetune": "model: ",
+    "continual": "",
     "transfer": "report: ",
     "train": "policy: ",
     "distill": "policy: ",
