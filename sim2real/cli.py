@@ -167,9 +167,21 @@ def _evaluate(config: Any) -> int:
     _print(
         f"{summary['quantity']}: mean error {summary['mean']:.4f} m [{low:.4f}, {high:.4f}], "
         f"median {summary['median']:.4f} m, {summary['frames']} frames of {summary['real']}, "
-        f"camera {summary['camera']}; {config.json}"
+        f"camera {summary['camera']}{_trust(summary['reliability'])}; {config.json}"
     )
     return 0
+
+
+def _trust(told: Any) -> str:
+    if told is None:
+        return ""
+    text = f"; abstains on {len(told['abstained'])}"
+    if told["radius_m"] is not None:
+        text += (
+            f", {told['within_radius']} of {told['answered']} others within {told['radius_m']:.4f} m, the radius for "
+            f"{100 * told['level']:g} %"
+        )
+    return text
 
 
 def _benchmark(config: Any) -> int:
