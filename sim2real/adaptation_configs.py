@@ -93,6 +93,42 @@ class AdaptConfig:
 
 
 @dataclass(frozen=True)
+class ContinualConfig:
+    """Fine-tune one model on several stations in a row, and measure what it forgets of the earlier ones."""
+
+    model: Path
+    """run folder of pretrain"""
+    real: tuple[Path, ...]
+    """two or more folders with photographs and labels.csv, one a station, camera or recording, in this order"""
+    out: Path
+    """new folder for the run"""
+    frames: int = 10
+    """labelled photographs of each folder, drawn by seed from the fitting side of the rig's split"""
+    memory: int = 0
+    """labelled photographs of each earlier station that are kept and mixed in; 0: none"""
+    strategy: str = FinetuneConfig.strategy
+    """what learns when, as of `sim2real finetune`; l2-sp and ewc hold the weights to those of the stage before"""
+    rate: float | None = None
+    """learning rate of the last phase, others in proportion; default: the strategy's own"""
+    replay_share: float = 0.5
+    """share of simulated frames in each batch, 0 to less than 1"""
+    accept_doubts: bool = False
+    """go on although labelled photographs look wrong"""
+    seed: int = 0
+    """which frames, and the order of training"""
+    device: str = "auto"
+    """auto (a GPU when there is one), cpu, cuda or cuda:N"""
+    resume: bool = False
+    """go on with an interrupted run; stages that are done are kept"""
+    randomization: str | None = None
+    """preset for the simulated frames that are mixed in; default: the rig's own choice"""
+    renderer: Literal["auto", "cpu", "gpu", "pybullet"] = "auto"
+    """what draws those frames: auto is the GPU when there is one, else the CPU"""
+    threads: int = 0
+    """threads for training on the CPU; 0: half the cores"""
+
+
+@dataclass(frozen=True)
 class DescribeConfig:
     """Show a model part by part, and what a strategy of fine-tuning would change in it."""
 

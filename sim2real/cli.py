@@ -24,6 +24,7 @@ COMMANDS = {
     "pretrain": "pretrain a perception model on an endless stream of simulated frames",
     "adapt": "adapt a pretrained model to unlabelled photographs: image-level, feature-level, statistics",
     "finetune": "fine-tune a pretrained model on a few labelled photographs",
+    "continual": "fine-tune on several stations in a row; what is forgotten as a backward-transfer matrix",
     "describe": "show a model part by part, and what a strategy of fine-tuning would change in it",
     "evaluate": "score a model on photographs that it never saw",
     "calibrate": "measure the station: lens, hand-eye, camera, light, timing, dynamics; and whether it has changed",
@@ -39,7 +40,7 @@ COMMANDS = {
     "demo": "run the whole way on a held-out simulation, in about five minutes",
     "report": "write the HTML report of a transfer again",
 }
-_ADAPTATION_COMMANDS = ("adapt", "finetune", "describe", "sweep")
+_ADAPTATION_COMMANDS = ("adapt", "finetune", "continual", "describe", "sweep")
 _POLICY_COMMANDS = ("train", "distill", "rollout", "export")
 
 
@@ -166,9 +167,21 @@ def _evaluate(config: Any) -> int:
     _print(
         f"{summary['quantity']}: mean error {summary['mean']:.4f} m [{low:.4f}, {high:.4f}], "
         f"median {summary['median']:.4f} m, {summary['frames']} frames of {summary['real']}, "
-        f"camera {summary['camera']}; {config.json}"
+        f"camera {summary['camera']}{_trust(summary['reliability'])}; {config.json}"
     )
     return 0
+
+
+def _trust(told: Any) -> str:
+    if told is None:
+        return ""
+    text = f"; abstains on {len(told['abstained'])}"
+    if told["radius_m"] is not None:
+        text += (
+            f", {told['within_radius']} of {told['answered']} others within {told['radius_m']:.4f} m, the radius for "
+            f"{100 * told['level']:g} %"
+        )
+    return text
 
 
 def _benchmark(config: Any) -> int:
@@ -219,6 +232,7 @@ _WORDS = {
     "pretrain": "model: ",
     "adapt": "model: ",
     "finetune": "model: ",
+    "continual": "",
     "transfer": "report: ",
     "train": "policy: ",
     "distill": "policy: ",

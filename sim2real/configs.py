@@ -59,6 +59,8 @@ class EvaluateConfig:
     """first align the camera on the folder's photographs; no label is read for it"""
     views: int = 8
     """small views of each photograph over which keypoints are averaged; 1 is the photograph alone, and faster"""
+    level: float = 0.9
+    """probability with which the radius of a fine-tuned model is to hold the truth; n labelled frames allow n/(n+1)"""
     device: str = "auto"
     """auto (a GPU when there is one), cpu, cuda or cuda:N"""
     overwrite: bool = False

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from calibration.errors import InputError
 from calibration.records import write_json
@@ -25,9 +26,15 @@ from sim2real.adaptation.fine_tuning.sharing.model import TaskBatch
 from sim2real.adaptation.fine_tuning.strategies import FinetuneSettings, build_strategy
 from sim2real.adaptation.fine_tuning.tuning import Tuned, check_settings, tune
 from sim2real.adaptation.guards.checks.doubt import Doubt
-from sim2real.adaptation.guards.choosing import Tune, choose_by_cross_fitting, choose_without_labels
+from sim2real.adaptation.guards.choosing import (
+    Tune,
+    choose_by_errors,
+    choose_without_labels,
+    errors_by_cross_fitting,
+)
 from sim2real.adaptation.guards.labelled_frames import check_labelled
 from sim2real.adaptation.guards.never_worse import FEWEST_LABELLED, Decision
+from sim2real.adaptation.guards.reliability import Reliability, fit_reliability, stage_features
 from sim2real.adaptation_configs import FinetuneConfig
 from sim2real.cameras import aligned_camera, refitted_camera
 from sim2real.presets import load_preset, rig_spec
@@ -42,6 +49,8 @@ __all__ = ["Augment", "FinetuneSettings", "draw_replay", "finetune", "real_batch
 
 logger = logging.getLogger(__name__)
 
+# Simulated frames beyond those of replay, by which it is known how unlike training an ordinary frame may be.
+_USUAL = 64
 # Frames drawn or trained on at a time.
 _PART = 8
 
@@ -74,22 +83,23 @@ def finetune(config: FinetuneConfig) -> Path:
     run = RunFolder.create(config.out, config, config.resume)
     if run.finished:
         return config.out
-    replay = None
-    if settings.replay_share > 0 or settings.strategy == "ewc":
-        replay = draw_replay(card.rig, config.seed, settings.replay_frames, config.randomization, config.renderer)
+    count = settings.replay_frames
+    drawn = draw_replay(card.rig, config.seed, count + _USUAL, config.randomization, config.renderer)
+    simulated = drawn.take(np.arange(count))
+    replay = simulated if settings.replay_share > 0 or settings.strategy == "ewc" else None
     tasks = None
     if settings.heads:
-        tasks = draw_task_frames(card.rig, config.seed, settings.replay_frames, config.randomization, config.renderer)
+        tasks = draw_task_frames(card.rig, config.seed, count, config.randomization, config.renderer)
     before = copy.deepcopy(model)
     given = replay, config.seed, device, settings, tasks
     view, tuned = tune_on_frames(model, card.rig, start, aligned, frames, *given)
-    decision = None
+    decision, errors = None, None
     if config.never_worse:
 
         def tune_again(other: PerceptionModel, some: Sequence[RealFrame]) -> CameraView:
             return tune_on_frames(other, card.rig, start, aligned, some, *given)[0]
 
-        decision = _decision(before, model, card.rig, start, frames, tune_again, device, config.seed)
+        decision, errors = _decision(before, model, card.rig, start, frames, tune_again, device, config.seed)
         if decision.use == "simulation only":
             logger.warning("the model is kept as it was: %s", decision.reason)
             model, view = before, start
@@ -107,7 +117,10 @@ def finetune(config: FinetuneConfig) -> Path:
     )
     write_json(config.out / "split.json", {**dataclasses.asdict(split), "used": [f.file for f in frames]})
     write_json(config.out / "tuning.json", dataclasses.asdict(tuned))
-    save_checkpoint(config.out / "model", model, new_card, {"command": "finetune", "model": str(config.model)})
+    provenance: dict[str, object] = {"command": "finetune", "model": str(config.model)}
+    usual = drawn.take(np.arange(count, count + _USUAL))
+    _reliability(model, simulated, usual, frames, errors, device).save(config.out / "model", provenance)
+    save_checkpoint(config.out / "model", model, new_card, provenance)
     run.finish(
         {
             "frames": [f.file for f in frames],
@@ -144,10 +157,26 @@ def _decision(
     tune_again: Tune,
     device: torch.device,
     seed: int,
-) -> Decision:
+) -> tuple[Decision, NDArray[np.float64] | None]:
+    """Return which model is used, and its errors on labelled frames that it did not see; None: they are too few."""
     if len(frames) < FEWEST_LABELLED:
-        return choose_without_labels(before, after, rig, view, stack_pictures(frames), device, len(frames))
-    return choose_by_cross_fitting(before, rig, view, frames, tune_again, device, seed)
+        pictures = stack_pictures(frames)
+        return choose_without_labels(before, after, rig, view, pictures, device, len(frames)), None
+    tuned = errors_by_cross_fitting(before, rig, frames, tune_again, device, seed)
+    return choose_by_errors(before, rig, view, frames, tuned, device, seed)
+
+
+def _reliability(
+    model: PerceptionModel,
+    simulated: Batch,
+    usual: Batch,
+    frames: Sequence[RealFrame],
+    errors: NDArray[np.float64] | None,
+    device: torch.device,
+) -> Reliability:
+    pictures = (simulated.rgb, usual.rgb, stack_pictures(frames))
+    features = [stage_features(model, p, device) for p in pictures]
+    return fit_reliability(features[0], features[1], features[2], errors)
 
 
 def _camera_source(card: ModelCard, aligned: bool) -> str:

@@ -118,5 +118,5 @@ def _stage(name: str, channels: int, places: Floats | None, task: Task | None, g
         mean_estimate(errors, "m"),
         tuple(float(e) for e in errors),
         gap,
-        {name: bootstrap_mean(left_out_errors(name, places, task.labels, task.groups), "m") for name in PROBES},
+        {name: mean_estimate(left_out_errors(name, places, task.labels, task.groups), "m") for name in PROBES},
     )

@@ -64,23 +64,21 @@ def choose_without_labels(
     return decide_without_labels(evidence(before), evidence(after), labelled)
 
 
-def choose_by_cross_fitting(
+def errors_by_cross_fitting(
     before: PerceptionModel,
     rig: Rig,
-    view: CameraView,
     frames: Sequence[RealFrame],
     tune: Tune,
     device: torch.device,
     seed: int = 0,
-) -> Decision:
-    """Return whether fine-tuning helps, by its errors on labelled frames that it did not see, three folds of them.
+) -> NDArray[np.float64]:
+    """Return the error of each labelled frame (N,), metres, by a model fine-tuned without it, three folds of them.
 
-    Groups of frames, such as recordings, are not divided.
+    Groups of frames, such as recordings, are not divided. NaN where nothing was predicted.
 
     Args:
         before: from simulation; not changed.
         rig: the station.
-        view: the camera that goes with it, at the size of the photographs.
         frames: labelled, four or more; no frame on which results are reported.
         tune: how the model is fine-tuned.
         device: where the model is.
@@ -94,6 +92,29 @@ def choose_by_cross_fitting(
         return lambda held: [s.error for s in score_frames(model, rig, tuned_view, held, device)]
 
     groups = [f.group for f in frames]
-    tuned = cross_fitted_errors(frames, adapt, _FOLDS, groups if any(groups) else None, seed)
-    plain = [s.error for s in score_frames(before, rig, view, frames, device)]
-    return decide(plain, tuned, "m", seed)
+    return cross_fitted_errors(frames, adapt, _FOLDS, groups if any(groups) else None, seed)
+
+
+def choose_by_errors(
+    before: PerceptionModel,
+    rig: Rig,
+    view: CameraView,
+    frames: Sequence[RealFrame],
+    tuned: NDArray[np.float64],
+    device: torch.device,
+    seed: int = 0,
+) -> tuple[Decision, NDArray[np.float64]]:
+    """Return whether fine-tuning helps, and the errors (N,), metres, of what is used on frames that it did not see.
+
+    Args:
+        before: from simulation.
+        rig: the station.
+        view: the camera that goes with it, at the size of the photographs.
+        frames: labelled, those of `tuned`.
+        tuned: their errors after fine-tuning, of `errors_by_cross_fitting`.
+        device: where the model is.
+        seed: of the bootstrap.
+    """
+    plain = np.array([s.error for s in score_frames(before, rig, view, frames, device)])
+    decision = decide(plain, tuned, "m", seed)
+    return decision, tuned if decision.use == "adapted" else plain

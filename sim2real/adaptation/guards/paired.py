@@ -70,7 +70,7 @@ def paired_difference(first: ArrayLike, second: ArrayLike, unit: str, seed: int 
     method = "paired percentile bootstrap over frames" + (" and runs" if runs > 1 else "") + ", expanded"
 
     def estimate(value: float, resamples: list[Array]) -> Estimate:
-        low, high = np.quantile(np.concatenate(resamples), [_tail(frames), 1 - _tail(frames)])
+        low, high = np.quantile(np.concatenate(resamples), [expanded_tail(frames), 1 - expanded_tail(frames)])
         return Estimate(value, min(float(low), value), max(float(high), value), CONFIDENCE, frames, unit, method)
 
     return PairedDifference(
@@ -95,7 +95,12 @@ def verdict(difference: PairedDifference) -> Literal["worse", "better", "no diff
     return "no difference"
 
 
-def _tail(frames: int) -> float:
-    """Return the probability of one tail, expanded for few frames."""
-    quantile = float(t.isf((1 - CONFIDENCE) / 2, frames - 1))
+def expanded_tail(frames: int, degrees: int | None = None) -> float:
+    """Return the probability of one tail, expanded for few frames.
+
+    Args:
+        frames: in a mean, or in the smallest of several means.
+        degrees: of freedom; default: one less than the frames.
+    """
+    quantile = float(t.isf((1 - CONFIDENCE) / 2, frames - 1 if degrees is None else degrees))
     return float(norm.sf(np.sqrt(frames / (frames - 1)) * quantile))

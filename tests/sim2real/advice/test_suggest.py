@@ -102,7 +102,7 @@ def test_lengths_are_written_in_a_unit_of_their_size(value: float, text: str) ->
 
 
 def test_probes_are_ranked_with_their_errors() -> None:
-    others = {"nearest": bootstrap_mean(SMALL, "m"), "least squares": bootstrap_mean(HUGE, "m")}
+    others = {"nearest": mean_estimate(SMALL, "m"), "least squares": mean_estimate(HUGE, "m")}
     ranked = replace(stage("layer1", LARGE), other_probes_m=others)
     assert [name for name, _ in ranked.probes_m] == ["nearest", "ridge", "least squares"]
     assert stage("layer1").probes_m == []
