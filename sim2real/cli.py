@@ -30,6 +30,8 @@ COMMANDS = {
     "calibrate": "measure the station: lens, hand-eye, camera, light, timing, dynamics; and whether it has changed",
     "advise": "say what to transfer, how, and which photographs to label next, with the numbers behind it",
     "sweep": "compare methods of adaptation and fine-tuning on held-out photographs, with intervals",
+    "compare": "compare two results on the same frames, row by row; results of other frames are refused",
+    "gate": "check a result against limits; exit status 3 when one is broken",
     "transfer": "measure the whole way: error against the number of labelled photographs",
     "train": "train a policy in simulation: Stable-Baselines3, goals, hindsight, randomized worlds",
     "distill": "teach a camera policy what an expert or a trained policy does (DAgger)",
@@ -40,6 +42,13 @@ COMMANDS = {
     "demo": "run the whole way on a held-out simulation, in about five minutes",
     "report": "write the HTML report of a transfer again",
 }
+# Those that read their own words: module and function.
+_PARSED_THERE = {
+    "calibrate": ("sim2real.calibrate.command", "calibrate"),
+    "advise": ("sim2real.advice.command", "command"),
+}
+# Flags that may be left out before the first words of a command.
+_POSITIONAL = {"compare": ("--first", "--second"), "gate": ("--result",)}
 _ADAPTATION_COMMANDS = ("adapt", "finetune", "continual", "describe", "sweep")
 _POLICY_COMMANDS = ("train", "distill", "rollout", "export")
 
@@ -77,23 +86,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(name: str, words: list[str]) -> int:
-    if name == "calibrate":
-        from sim2real.calibrate.command import calibrate
-
-        line, status = calibrate(words, _parse)
+    if name in _PARSED_THERE:
+        module, function = _PARSED_THERE[name]
+        line, status = getattr(importlib.import_module(module), function)(words, _parse)
         _print(line)
-        return status
-    if name == "advise":
-        from sim2real.advice.command import command
-
-        line, status = command(words, _parse)
-        _print(line)
-        return status
+        return int(status)
     from sim2real import adaptation_configs, configs, policy_configs
 
     place: Any = policy_configs if name in _POLICY_COMMANDS else configs
     place = adaptation_configs if name in _ADAPTATION_COMMANDS else place
     kind = getattr(place, f"{name.capitalize()}Config")
+    for k, flag in enumerate(_POSITIONAL.get(name, ())):
+        if len(words) > 2 * k and not words[2 * k].startswith("-"):
+            words = [*words[: 2 * k], flag, *words[2 * k :]]
     config = _parse(name, kind, words)
     if config is None:
         return 0
@@ -185,19 +190,8 @@ def _trust(told: Any) -> str:
 
 
 def _benchmark(config: Any) -> int:
-    if config.what == "environments":
-        from sim2real.benchmarks.environments import benchmark_environments
-
-        _print(benchmark_environments(config))
-        return 0
-    if config.what == "pretraining":
-        from sim2real.benchmarks.pretraining import benchmark_pretraining
-
-        _print(benchmark_pretraining(config))
-        return 0
-    from sim2real.benchmarks.rendering import benchmark
-
-    _print(benchmark(config))
+    module = importlib.import_module(f"sim2real.benchmarks.{config.what}")
+    _print(module.benchmark(config))
     return 0
 
 
@@ -206,6 +200,14 @@ def _sweep(config: Any) -> int:
 
     _print(sweep(config))
     return 0
+
+
+def _gap(config: Any) -> int:
+    from sim2real.gap import commands
+
+    line, status = getattr(commands, type(config).__name__.removesuffix("Config").lower())(config)
+    _print(line)
+    return int(status)
 
 
 def _get(config: Any) -> int:
@@ -248,6 +250,8 @@ _ACTIONS: dict[str, Callable[[Any], int]] = {
     "benchmark": _benchmark,
     "get": _get,
     "sweep": _sweep,
+    "compare": _gap,
+    "gate": _gap,
     "report": _report,
 }
 

@@ -68,6 +68,28 @@ class EvaluateConfig:
 
 
 @dataclass(frozen=True)
+class CompareConfig:
+    """Compare two results on the same frames, row by row, with paired intervals."""
+
+    first: Path
+    """run folder of transfer or sweep, or summary of evaluate"""
+    second: Path
+    """the same; other frames, another split or another target are refused"""
+    json: Path | None = None
+    """new file for the comparison"""
+
+
+@dataclass(frozen=True)
+class GateConfig:
+    """Check a result against a file of limits; exit status 3 when one is broken."""
+
+    result: Path
+    """run folder of transfer or sweep, or summary of evaluate"""
+    limits: Path
+    """TOML file of [[limit]] tables: row, at_most_m, number (mean, upper, median, p90 or worst)"""
+
+
+@dataclass(frozen=True)
 class TransferConfig:
     """Measure the whole way: error on held-out photographs against the number of labelled ones."""
 

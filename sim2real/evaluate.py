@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
 import io
 import json
 import logging
@@ -25,6 +26,8 @@ from sim2real.adaptation.guards.reliability import Judged, judge, load_reliabili
 from sim2real.cameras import aligned_camera
 from sim2real.configs import EvaluateConfig
 from sim2real.finetune import report_data
+from sim2real.gap.measured import frame_protocol
+from sim2real.gap.protocol import Protocol
 from sim2real.pretrain import prepare_torch
 from sim2real.realdata import RealFrame, load_real, stack_pictures
 from sim2real.runs import system_info
@@ -73,6 +76,8 @@ def evaluate(config: EvaluateConfig) -> dict[str, object]:
     summary: dict[str, object] = {
         "format": SUMMARY_FORMAT,
         "version": 1,
+        "protocol": _protocol(rig, frames).to_plain(),
+        "display_unit": rig.label.display_unit,
         "model": str(config.model),
         "rig": rig.name,
         "real": str(config.real),
@@ -114,6 +119,12 @@ def _judge(
     if judged.radius_m is None:
         logger.warning("%s", judged.note)
     return judged
+
+
+def _protocol(rig: Rig, frames: Sequence[RealFrame]) -> Protocol:
+    contents = hashlib.sha256("".join(f.sha256 for f in frames).encode()).hexdigest()
+    files = tuple(f.file for f in frames)
+    return frame_protocol("real photographs", rig.label.name, "frames that the model never saw", files, contents)
 
 
 def predictions_csv(rig: Rig, scores: Sequence[FrameScore], judged: Judged | None = None) -> str:

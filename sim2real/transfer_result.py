@@ -9,6 +9,7 @@ from typing import Any, Literal
 from calibration.records import read_json
 from calibration.rig import Rig
 from sim2real.configs import TransferConfig
+from sim2real.gap.measured import frame_protocol
 from sim2real.presets import load_preset, rig_spec
 from sim2real.realdata import RealData
 from sim2real.runs import RunFolder, system_info
@@ -80,6 +81,7 @@ def transfer_result(
                 "sha256": split.sha256,
             },
         },
+        "protocol": frame_protocol(target, rig.label.name, split.rule, split.test, split.sha256).to_plain(),
         "rows": rows,
         "predictions": predictions,
         "randomization": [{"target": p, "how": c.how, "distribution": str(c.distribution)} for p, c in spec.items()],

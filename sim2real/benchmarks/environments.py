@@ -52,7 +52,7 @@ class Pair:
     ratio: float
 
 
-def benchmark_environments(config: BenchmarkConfig) -> str:
+def benchmark(config: BenchmarkConfig) -> str:
     """Run the benchmark, write its figures if asked to, and return them as text.
 
     Raises:

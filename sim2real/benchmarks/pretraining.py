@@ -48,7 +48,7 @@ class Round:
         return self.pipeline / self.in_memory
 
 
-def benchmark_pretraining(config: BenchmarkConfig) -> str:
+def benchmark(config: BenchmarkConfig) -> str:
     """Run the benchmark, write its figures if asked to, and return them as text.
 
     Raises:

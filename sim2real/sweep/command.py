@@ -24,6 +24,7 @@ from sim2real.adaptation.running import check_chain
 from sim2real.adaptation_configs import SweepConfig
 from sim2real.cameras import aligned_camera
 from sim2real.finetune import report_data
+from sim2real.gap.measured import frame_protocol
 from sim2real.pretrain import core_count
 from sim2real.progress import progress
 from sim2real.realdata import RealData, load_real
@@ -97,6 +98,8 @@ def sweep(config: SweepConfig) -> str:
         "rig": rig.name,
         "real": config.real.name,
         "split": dataclasses.asdict(split),
+        "protocol": frame_protocol("real photographs", rig.label.name, split.rule, split.test, split.sha256).to_plain(),
+        "display_unit": unit,
         "models": [m.name for m in config.models],
         "oracle": list(everything[0]) if everything else None,
         "rows": rows,

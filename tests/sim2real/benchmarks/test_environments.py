@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from calibration.errors import InputError
-from sim2real.benchmarks.environments import Contender, _paired, _settings_row, _text, benchmark_environments
+from sim2real.benchmarks.environments import Contender, _paired, _settings_row, _text, benchmark
 from sim2real.configs import BenchmarkConfig
 
 CONFIG = BenchmarkConfig("environments", rounds=2, seconds=0.05)
@@ -27,11 +27,11 @@ def test_a_ratio_counts_steps_and_both_are_closed() -> None:
 
 def test_bad_settings_are_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="rounds must be 1 or more and seconds above 0, got 0"):
-        benchmark_environments(replace(CONFIG, rounds=0))
+        benchmark(replace(CONFIG, rounds=0))
     taken = tmp_path / "figures.json"
     taken.write_text("{}")
     with pytest.raises(InputError, match="--out must be a new file"):
-        benchmark_environments(replace(CONFIG, out=taken))
+        benchmark(replace(CONFIG, out=taken))
 
 
 @pytest.mark.slow

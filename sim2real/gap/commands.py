@@ -1,0 +1,36 @@
+"""`sim2real compare` and `sim2real gate`."""
+
+from __future__ import annotations
+
+from calibration.errors import InputError
+from calibration.records import write_json
+from sim2real.configs import CompareConfig, GateConfig
+from sim2real.gap import compare as comparing
+from sim2real.gap import limits as limiting
+from sim2real.gap.measured import read_measured
+
+
+def compare(config: CompareConfig) -> tuple[str, int]:
+    """Compare two results; return a table and exit status 0.
+
+    Raises:
+        InputError: results that cannot be read, or of other protocols; nothing is written then.
+    """
+    if config.json is not None and config.json.exists():
+        raise InputError(f"--json must be a new file, got {config.json}")
+    first, second = read_measured(config.first), read_measured(config.second)
+    rows = comparing.compare(first, second)
+    if config.json is not None:
+        write_json(config.json, comparing.as_plain(first, second, rows))
+    return comparing.as_text(first, second, rows), 0
+
+
+def gate(config: GateConfig) -> tuple[str, int]:
+    """Check a result against limits; return what was found and exit status 0, or 3 where a limit is broken.
+
+    Raises:
+        InputError: a result or limits that cannot be read, or that do not fit each other.
+    """
+    limits, measured = limiting.read_limits(config.limits), read_measured(config.result)
+    checked = limiting.check_limits(measured, limits, str(config.limits))
+    return limiting.as_text(measured, checked), 0 if all(c.kept for c in checked) else 3
