@@ -68,6 +68,34 @@ class EvaluateConfig:
 
 
 @dataclass(frozen=True)
+class GapConfig:
+    """Measure how well a model transfers, where the gap comes from and what to do next: one page and JSON."""
+
+    model: Path
+    """run folder of pretrain: the model before adaptation"""
+    real: Path
+    """folder with photographs and labels.csv"""
+    out: Path
+    """new folder for gap.html and gap.json"""
+    others: tuple[Path, ...] = ()
+    """run folders of adapt or finetune that started from it, to be scored on the same frames"""
+    test_groups: tuple[str, ...] = ()
+    """values of the rig's group column that are scored; default: the rig's own. The others may be fitted"""
+    simulated: int = 96
+    """simulated frames to compare with, which no training drew"""
+    limits: Path | None = None
+    """TOML file of limits, as of `sim2real gate`; exit status 3 when one is broken"""
+    held_out: bool = False
+    """the folder is of the held-out simulation, not of photographs"""
+    seed: int = 0
+    """of the simulated frames and of resampling"""
+    device: str = "auto"
+    """auto (a GPU when there is one), cpu, cuda or cuda:N"""
+    resume: bool = False
+    """go on with an interrupted run"""
+
+
+@dataclass(frozen=True)
 class CompareConfig:
     """Compare two results on the same frames, row by row, with paired intervals."""
 

@@ -1,13 +1,31 @@
-"""`sim2real compare` and `sim2real gate`."""
+"""`sim2real gap`, `compare` and `gate`: what they print, and their exit status."""
 
 from __future__ import annotations
 
 from calibration.errors import InputError
 from calibration.records import write_json
-from sim2real.configs import CompareConfig, GateConfig
+from sim2real.configs import CompareConfig, GapConfig, GateConfig
 from sim2real.gap import compare as comparing
 from sim2real.gap import limits as limiting
 from sim2real.gap.measured import read_measured
+
+
+def gap(config: GapConfig) -> tuple[str, int]:
+    """Measure the gap of a model; return where its page is, and exit status 0, or 3 where a limit is broken.
+
+    Raises:
+        InputError: bad settings, models, data or limits; nothing is written then.
+    """
+    from sim2real.gap.command import gap as measure
+
+    limits = limiting.read_limits(config.limits) if config.limits is not None else None
+    page = measure(config)
+    text = f"gap: {page}"
+    if limits is None:
+        return text, 0
+    measured = read_measured(page.with_name("gap.json"))
+    checked = limiting.check_limits(measured, limits, str(config.limits))
+    return f"{text}\n{limiting.as_text(measured, checked)}", 0 if all(c.kept for c in checked) else 3
 
 
 def compare(config: CompareConfig) -> tuple[str, int]:

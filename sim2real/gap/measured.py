@@ -16,7 +16,12 @@ from calibration.records import read_json
 from sim2real.gap.protocol import TARGETS, Protocol, read_protocol
 
 Array = NDArray[np.float64]
-_WRITTEN_BY = {"sim2real.transfer": "transfer", "sim2real.evaluation": "evaluate", "sim2real.sweep": "sweep"}
+_WRITTEN_BY = {
+    "sim2real.gap": "gap",
+    "sim2real.transfer": "transfer",
+    "sim2real.evaluation": "evaluate",
+    "sim2real.sweep": "sweep",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +44,7 @@ class Measured:
 
 
 def read_measured(path: Path) -> Measured:
-    """Return the errors of a run folder or result file of `transfer`, `sweep` or `evaluate`.
+    """Return the errors of a run folder or result file of `gap`, `transfer`, `sweep` or `evaluate`.
 
     Raises:
         InputError: something else, an old file without a protocol, or frames that rows do not share.
@@ -57,6 +62,9 @@ def read_measured(path: Path) -> Measured:
     protocol = read_protocol(data["protocol"], str(file))
     if kind == "sim2real.transfer":
         rows = _transfer_rows(data, protocol.scored)
+    elif kind == "sim2real.gap":
+        found = {n: {s["file"]: s["error"] for s in scores} for n, scores in data["predictions"].items()}
+        rows = {n: _table([run], protocol.scored, n) for n, run in found.items()}
     elif kind == "sim2real.sweep":
         rows = _sweep_rows(file.parent, data, protocol.scored)
     else:
@@ -75,10 +83,10 @@ def frame_protocol(target: str, quantity: str, rule: str, scored: tuple[str, ...
 
 def _result_file(path: Path) -> Path:
     if path.is_dir():
-        for name in ("transfer.json", "sweep.json"):
+        for name in ("gap.json", "transfer.json", "sweep.json"):
             if (path / name).is_file():
                 return path / name
-        raise InputError(f"{path} must hold transfer.json or sweep.json, found neither; is the run finished?")
+        raise InputError(f"{path} must hold gap.json, transfer.json or sweep.json, found none; is the run finished?")
     if not path.is_file():
         raise InputError(f"a result must be a run folder or a JSON file, got {path}")
     return path

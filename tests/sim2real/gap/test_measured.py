@@ -79,14 +79,14 @@ def test_rows_of_a_sweep_and_of_a_transfer(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"must hold transfer\.json or sweep\.json"):
+    with pytest.raises(InputError, match=r"must hold gap\.json, transfer\.json or sweep\.json"):
         read_measured(tmp_path)
     old = tmp_path / "old.json"
     old.write_text(json.dumps({"format": "sim2real.evaluation"}))
     with pytest.raises(InputError, match=r"must hold its protocol .*; measure again with `sim2real evaluate`"):
         read_measured(old)
     old.write_text(json.dumps({"format": "other"}))
-    with pytest.raises(InputError, match="a result must be of transfer, evaluate, sweep, got format other"):
+    with pytest.raises(InputError, match="a result must be of gap, transfer, evaluate, sweep, got format other"):
         read_measured(old)
     path = evaluation(tmp_path, "short", np.arange(12))
     path.with_suffix(".csv").write_text("file,error_m\n00.jpg,1.0\n")

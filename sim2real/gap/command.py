@@ -1,0 +1,162 @@
+"""`sim2real gap`: how well a model transfers, where the gap comes from, what to do next; one page and JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from calibration.errors import InputError
+from calibration.records import to_plain, write_json
+from calibration.rig import Rig
+from calibration.view import CameraView
+from policies.checkpoint import ModelCard, load_checkpoint
+from policies.device import pick_device
+from policies.perception import PerceptionModel
+from sim2real.configs import GapConfig
+from sim2real.evaluate import fitted_hashes
+from sim2real.finetune import report_data, start_camera
+from sim2real.gap.advice import next_steps
+from sim2real.gap.attribution import Attribution
+from sim2real.gap.looks import looks_coverage, picture_gap
+from sim2real.gap.measured import frame_protocol
+from sim2real.gap.page import write_page
+from sim2real.gap.refits import attribute_by_refits
+from sim2real.gap.seeing import by_region, simulated_errors, simulated_pictures
+from sim2real.gap.twins import Twin, twins
+from sim2real.pretrain import prepare_torch
+from sim2real.realdata import RealData, RealFrame, load_real, stack_pictures
+from sim2real.runs import RunFolder
+from sim2real.scoring import FrameScore, score_frames
+from sim2real.splits import split_frames
+from sim2real.statistics import describe
+from sim2real.sweep.table import gap_closed
+
+logger = logging.getLogger(__name__)
+
+FORMAT = "sim2real.gap"
+_FEWEST_FITTING = 4
+
+
+def gap(config: GapConfig) -> Path:
+    """Measure and return the page; `gap.json` lies beside it.
+
+    Raises:
+        InputError: bad settings, models or data; nothing is written then.
+    """
+    if config.simulated < 8 or config.seed < 0:
+        raise InputError(
+            f"simulated must be 8 or more frames and seed 0 or more, got {config.simulated} and {config.seed}"
+        )
+    device = pick_device(config.device)
+    prepare_torch(config.seed, 0)
+    folders = (config.model, *config.others)
+    loaded = [load_checkpoint(folder, device) for folder in folders]
+    model, card = loaded[0]
+    rig = card.rig
+    for folder, (_, other) in zip(folders, loaded, strict=True):
+        if other.rig.name != rig.name or other.spec.head != "keypoints":
+            raise InputError(
+                f"{folder} must be a keypoint model of rig {rig.name}, got {other.spec.head} of {other.rig.name}"
+            )
+    data = load_real(config.real, rig)
+    report_data(data)
+    split = split_frames(rig, data.frames, config.test_groups)
+    scored = [f for f in data.frames if f.file in split.test]
+    fitting = [f for f in data.frames if f.file in split.train]
+    for folder in folders:
+        seen = [f.file for f in scored if f.sha256 in fitted_hashes(folder)]
+        if seen:
+            raise InputError(
+                f"{folder} was fitted on {seen[0]}, which is to be scored ({split.rule}); use its --test-groups, or "
+                "another model"
+            )
+    run = RunFolder.create(config.out, config, config.resume)
+    if run.finished:
+        return config.out / "gap.html"
+    simulated = simulated_pictures(rig, config.simulated, config.seed)
+    own = simulated_errors(model, rig, config.simulated, config.seed, device)
+    rows, scores = _rows(folders, loaded, data, scored, device)
+    aligned = start_camera(dataclasses.replace(card, camera=CameraView.of(rig)), data)[0]
+    attribution = None
+    if len(fitting) >= _FEWEST_FITTING:
+        attribution = attribute_by_refits(model, rig, CameraView.of(rig), fitting, scored, simulated, device)
+    coverage = looks_coverage(simulated, stack_pictures(scored))
+    pairs = _twins(rig, aligned, scored)
+    errors = {s.file: s.error for s in scores[0]}
+    target = "held-out simulation" if config.held_out else "real photographs"
+    protocol = frame_protocol(target, rig.label.name, split.rule, tuple(f.file for f in scored), split.sha256)
+    result: dict[str, Any] = {
+        "format": FORMAT,
+        "version": 1,
+        "rig": rig.name,
+        "frames": config.real.name,
+        "target": target,
+        "display_unit": rig.label.display_unit,
+        "protocol": protocol.to_plain(),
+        "simulation": {"errors": own.tolist(), **describe(own, "m")},
+        "rows": rows,
+        "predictions": {row["name"]: [asdict(s) for s in s_] for row, s_ in zip(rows, scores, strict=True)},
+        "regions": by_region(rig, scores[0], [f.group for f in scored]),
+        "pictures": picture_gap(model, simulated, stack_pictures(scored), device, config.seed),
+        "coverage": coverage,
+        "attribution": _plain(attribution, len(fitting)),
+        "twins": [
+            {"file": t.file, "disagreement": t.disagreement, "edges": t.edges, "error": errors[t.file]} for t in pairs
+        ],
+        "next": [asdict(s) for s in next_steps(attribution, rows, coverage)],
+        "settings": {"simulated": config.simulated, "seed": config.seed},
+    }
+    write_json(config.out / "gap.json", to_plain(result))
+    page = write_page(result, pairs, config.out / "gap.html")
+    run.finish({"page": str(page), "rows": len(rows)})
+    return page
+
+
+def _rows(
+    folders: Sequence[Path],
+    loaded: Sequence[tuple[PerceptionModel, ModelCard]],
+    data: RealData,
+    scored: Sequence[RealFrame],
+    device: torch.device,
+) -> tuple[list[dict[str, Any]], list[list[FrameScore]]]:
+    """Return one row a model, each through the camera that its run ended with, and the scores behind it."""
+    rows, scores = [], []
+    first: np.ndarray | None = None
+    for folder, (model, card) in zip(folders, loaded, strict=True):
+        found = score_frames(model, card.rig, card.camera, scored, device)
+        table = np.array([[s.error for s in found]])
+        row: dict[str, Any] = {
+            "name": folder.name,
+            "selection": card.selection,
+            "camera": card.camera_source,
+            "trained_on": card.trained_on,
+            **describe(table, "m"),
+        }
+        if first is None:
+            first = table
+        else:
+            row |= gap_closed(first, table, None)
+        rows.append(row)
+        scores.append(found)
+    return rows, scores
+
+
+def _twins(rig: Rig, view: CameraView, scored: Sequence[RealFrame]) -> list[Twin]:
+    try:
+        return twins(rig, view, scored)
+    except InputError as error:
+        logger.warning("no twins: %s", error)
+        return []
+
+
+def _plain(attribution: Attribution | None, fitting: int) -> dict[str, Any] | None:
+    if attribution is None:
+        return None
+    return {"selection": f"{fitting} labelled frames", **asdict(attribution)}

@@ -1,0 +1,92 @@
+"""Attribution on photographs: one group of the station's values at a time is refitted on labelled frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from calibration.extrinsics import CameraPrior, fit_camera
+from calibration.lifting import label_values, lift
+from calibration.rig import Rig
+from calibration.view import CameraView
+from policies.averaging import predict_over_views
+from policies.perception import PerceptionModel
+from sim2real.adaptation.image_level.histogram import match_histograms
+from sim2real.gap.attribution import Attribution, attribute
+from sim2real.realdata import RealFrame, stack_pictures
+
+LIGHT = "light and colour"
+GROUPS = ("camera direction", "camera position", "focal length", LIGHT)
+_KEYPOINT_STD_PX = 0.5
+_FIXED = 1e-6
+
+
+def attribute_by_refits(
+    model: PerceptionModel,
+    rig: Rig,
+    view: CameraView,
+    fitting: Sequence[RealFrame],
+    scored: Sequence[RealFrame],
+    simulated: NDArray[np.uint8],
+    device: torch.device,
+) -> Attribution:
+    """Return how much of the error on photographs each group of values explains.
+
+    A group counts as the target's where it is as the rig file says, and as mended where it was refitted: direction,
+    position and focal length of the camera on the labels of `fitting`, within the rig's own uncertainties (the others
+    held fast), and light and colour by giving each photograph the histograms of a simulated frame. So the "gap" is the
+    part of the error that these groups make together; what the network sees wrongly beside them is not in it.
+
+    Args:
+        model: pretrained; its weights stay.
+        rig: the station.
+        view: its camera, at the size of the photographs.
+        fitting: labelled frames that refits may use.
+        scored: other labelled frames, on which errors are measured.
+        simulated: frames (N, H, W, 3) whose histograms are given.
+        device: where the model is.
+    """
+    small = view.resized(*rig.input_size_px)
+    seen: dict[bool, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+    for mended in (False, True):
+        pair = []
+        for frames in (fitting, scored):
+            pictures = stack_pictures(frames)
+            if mended:
+                pictures = np.stack(
+                    [match_histograms(p, simulated[k % len(simulated)]) for k, p in enumerate(pictures)]
+                )
+            pixels = predict_over_views(model, pictures, device).keypoints_px
+            assert pixels is not None, "a regression head has no keypoints"
+            pair.append(pixels)
+        seen[mended] = pair[0], pair[1]
+
+    def errors(wrong: frozenset[str]) -> NDArray[np.float64]:
+        fit_pixels, pixels = seen[LIGHT not in wrong]
+        camera = _refitted(rig, small, fitting, fit_pixels, wrong)
+        truths = [label_values(rig, f.point_m) for f in scored]
+        found = [label_values(rig, lift(rig, camera, p)) for p in pixels]
+        return np.asarray(np.linalg.norm(np.array(found) - np.array(truths), axis=1))
+
+    return attribute(GROUPS, errors, "m")
+
+
+def _refitted(
+    rig: Rig, small: CameraView, frames: Sequence[RealFrame], pixels: NDArray[np.float64], wrong: frozenset[str]
+) -> CameraView:
+    camera = rig.camera
+    prior = CameraPrior(
+        _FIXED if "camera position" in wrong else camera.position_std_m,
+        _FIXED if "camera direction" in wrong else camera.rotation_std_rad,
+        _FIXED if "focal length" in wrong else camera.focal_std,
+    )
+    if all(std <= _FIXED for std in (prior.position_std_m, prior.rotation_std_rad, prior.focal_std)):
+        return small
+    points = np.stack([f.keypoints_world for f in frames])
+    depth = small.world_from_camera.inverse().apply(points)[..., 2]
+    label_px = rig.label.std_m * small.intrinsics.fx_px / np.maximum(depth, 1e-3)
+    std = np.sqrt(_KEYPOINT_STD_PX**2 + label_px**2)
+    return fit_camera(small, prior, points.reshape(-1, 3), pixels.reshape(-1, 2), std.ravel()).view
