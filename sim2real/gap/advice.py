@@ -34,7 +34,7 @@ class Step:
 def next_steps(
     attribution: Attribution | None, rows: Sequence[Mapping[str, Any]], coverage: Sequence[Mapping[str, Any]]
 ) -> list[Step]:
-    """Return what to do, what brings most first and what has no number last.
+    """Return what to do, what brings most first and what has no number last; what would bring harm is left out.
 
     Args:
         attribution: by refits, of the first row's model.
@@ -65,7 +65,7 @@ def next_steps(
                 "sim2real adapt --methods histogram" if light else "sim2real calibrate camera",
             )
         )
-    steps.sort(key=lambda s: -(s.gain_m or 0.0))
+    steps = sorted((s for s in steps if (s.gain_m or 0.0) > 0), key=lambda s: -(s.gain_m or 0.0))
     for row in coverage:
         if row["inside"] < _COVERED:
             steps.append(

@@ -1,8 +1,10 @@
-"""`sim2real compare` and `sim2real gate` as a user runs them, on what `sim2real evaluate` wrote."""
+"""`sim2real gap`, `compare` and `gate` as a user runs them."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,60 @@ def test_a_gate_opens_or_stays_shut(scored: Path, tmp_path: Path, capsys: pytest
     limits.write_text('[[limit]]\nrow = "no"\nat_most_m = 1.0\n')
     assert run("gate", "--result", scored / "one.json", "--limits", limits) == 2
     assert "row must be one of model, got 'no'" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def page(model: Path, frames_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("gap") / "first"
+    words = ("--model", model, "--real", frames_folder, "--held-out", "--simulated", 8)
+    assert run("gap", *words, "--out", out) == 0
+    return out
+
+
+def test_a_gap_is_one_page_and_the_same_numbers_again(
+    page: Path, model: Path, frames_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = json.loads((page / "gap.json").read_text())
+    text = (page / "gap.html").read_text()
+    assert "http" not in text.replace("http://www.w3.org", "")
+    assert "<script" not in text
+    assert len(text) < 10_000_000
+    assert "held-out simulation" in text
+    assert "real photographs" not in text
+    assert text.count('class="twin"') == min(12, len(result["twins"])) > 0
+    scored = result["protocol"]["scored"]
+    assert [p["file"] for p in result["predictions"]["run"]] == scored
+    mean = sum(p["error"] for p in result["predictions"]["run"]) / len(scored)
+    assert result["rows"][0]["mean"] == pytest.approx(mean)
+    assert {s["group"] for s in result["attribution"]["shares"]} >= {"camera direction", "light and colour"}
+    gains = [s["gain_m"] for s in result["next"] if s["gain_m"] is not None]
+    assert gains == sorted(gains, reverse=True)
+    assert all(g > 0 for g in gains)
+    for row in result["pictures"]:
+        assert row["fid"]["value"] > 0
+        assert row["kid"]["null"]["low"] <= row["kid"]["null"]["high"]
+
+    limits = tmp_path / "limits.toml"
+    limits.write_text('[[limit]]\nrow = "run"\nat_most_m = 1e-9\n')
+    words = ("--model", model, "--real", frames_folder, "--held-out", "--simulated", 8)
+    assert run("gap", *words, "--out", tmp_path / "again", "--limits", limits) == 3
+    assert "1 of 1 limits broken" in capsys.readouterr().out
+    assert (tmp_path / "again" / "gap.json").read_bytes() == (page / "gap.json").read_bytes()
+    assert run("compare", page, tmp_path / "again") == 0
+    assert "| run |" in capsys.readouterr().out
+
+
+def test_a_model_that_was_fitted_on_what_is_scored_is_refused(
+    page: Path, model: Path, frames_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cheat = tmp_path / "cheat"
+    shutil.copytree(model, cheat)
+    result = json.loads((page / "gap.json").read_text())
+    scored = result["protocol"]["scored"][0]
+    digest = hashlib.sha256((frames_folder / scored).read_bytes()).hexdigest()
+    (cheat / "split.json").write_text(json.dumps({"train_sha256": [digest]}))
+    assert run("gap", "--model", cheat, "--real", frames_folder, "--out", tmp_path / "no") == 2
+    assert f"was fitted on {scored}, which is to be scored" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
+    assert run("gap", "--model", model, "--real", frames_folder, "--out", tmp_path / "no", "--simulated", 2) == 2
+    assert "simulated must be 8 or more frames" in capsys.readouterr().err
