@@ -89,7 +89,7 @@ def _hull(path: Path, scale: tuple[float, float, float]) -> Float:
         # What a file lacks for being drawn does not matter here.
         warnings.simplefilter("ignore")
         points = load_mesh(path, scale).positions_m.astype(np.float64)
-    return points[ConvexHull(points).vertices]
+    return np.asarray(points[ConvexHull(points).vertices])
 
 
 def _vector(text: str | None, default: float) -> tuple[float, float, float]:

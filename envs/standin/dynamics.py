@@ -1,4 +1,4 @@
-"""Contacts, masses, motors and gravity of a world, given to a MuJoCo model; as `envs.arm.dynamics` does for PyBullet."""
+"""Contacts, masses, motors and gravity of a world, given to a MuJoCo model."""
 
 from __future__ import annotations
 
@@ -60,7 +60,10 @@ class MujocoDynamics:
         self._joints, self._joint_dofs = list(joints), [int(model.joint(name).dofadr[0]) for name in joints]
         self._motors = np.array([model.actuator(name).id for name in joints])
         self._links = np.array([int(model.jnt_bodyid[model.joint(name).id]) for name in joints])
-        self._link_mass, self._link_inertia = model.body_mass[self._links].copy(), model.body_inertia[self._links].copy()
+        self._link_mass, self._link_inertia = (
+            model.body_mass[self._links].copy(),
+            model.body_inertia[self._links].copy(),
+        )
         gripper = {} if rig.robot is None or rig.robot.gripper is None else rig.robot.gripper.open
         strength = 0.0 if rig.robot is None or rig.robot.gripper is None else rig.robot.gripper.force
         self._force = np.array([strength if name in gripper else arm.motors[name].force for name in joints])
@@ -154,11 +157,11 @@ class MujocoDynamics:
         force = self._force * [motor.torque_scale for motor in each]
         m.actuator_gainprm[self._motors, 0] = gain
         m.actuator_biasprm[self._motors, 1], m.actuator_biasprm[self._motors, 2] = -gain, -damping
-        # The damper works within a period too; with this much at its beginning, the joint gains force x period / inertia.
+        # The damper works within a period too; with this much more force, the joint gains force x period / inertia.
         steps = round(self._period_s / m.opt.timestep)
         slowing = damping * m.opt.timestep / self._inertia
-        lead = force * (damping * self._period_s / self._inertia) / (1.0 - (1.0 + slowing) ** -steps)
-        self._lead, self._per_velocity = lead / gain, damping / gain
+        self._more = damping * self._period_s / self._inertia / (1.0 - (1.0 + slowing) ** -steps)
+        self._highest, self._spring, self._damper = force, gain, damping
         m.dof_damping[self._joint_dofs] = [motor.joint_damping for motor in each]
 
     def _set_contacts(self, world: WorldParams) -> None:
@@ -172,14 +175,22 @@ class MujocoDynamics:
             roll = a.rolling_friction * b.friction + b.rolling_friction * a.friction
             m.pair_friction[k] = np.maximum((slide, slide, spin, roll, roll), self._mujoco.mjMINMU)
 
-    def reachable(self, targets: Float, positions: Float, velocities: Float) -> Float:
-        """Return targets (J,) brought so near to the joints that motors need no more than their highest force.
+    def reachable(self, targets: Float, positions: Float, velocities: Float, load: Float) -> Float:
+        """Return what the springs must aim at (J,) to hold targets against a load within their highest force.
 
         A limit on the force itself would act after the integrator's implicit damping, and two joints with nearly the
         same axis then hammer against each other at full force.
+
+        Args:
+            targets: positions to hold.
+            positions: of the joints now.
+            velocities: the same a second.
+            load: torque or force of gravity and of the motion itself on each joint.
         """
-        ahead = self._per_velocity * velocities
-        return np.asarray(positions + np.clip(targets - positions, ahead - self._lead, ahead + self._lead))
+        wanted = self._spring * (targets - positions) + load
+        low, high = load - self._more * (self._highest + load), load + self._more * (self._highest - load)
+        moving = self._damper * velocities
+        return np.asarray(positions + np.clip(wanted, moving + low, moving + high) / self._spring)
 
     def drag(self, data: Any, dofs: Sequence[int]) -> None:
         """Add the part of the air's drag that grows with the square of the speed; the other part is damping."""

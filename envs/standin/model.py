@@ -17,10 +17,6 @@ from calibration.rig import Rig
 from envs.standin.arm_data import ArmData
 from envs.standin.collision import Collision, urdf_collisions
 
-# MuJoCo's contacts are springs; these are stiff, with the time constant that twice the time step allows, critically damped.
-_STIFFNESS_STEPS = 2.5
-# Friction works this much harder against slip than contact against penetration; a grasp creeps without it.
-_FRICTION_RATIO = "10"
 # Of a body in MJCF that has no more of its own than joint and place.
 _ALONE = "1e-6"
 ARM, FINGERS, BASE = "arm", "robot", "base"
@@ -44,8 +40,8 @@ class Model:
 def build_model(rig: Rig, arm: ArmData, movable: Sequence[str], timestep_s: float) -> Model:
     """Return the model of a rig: its arm by URDF, movable bodies free, the others held in place.
 
-    Joints, limits, masses and inertias are those of the source simulation. Contacts are MuJoCo's own, between the same
-    bodies as there: all but links of the arm with each other, and held bodies with each other.
+    Joints, limits, masses and inertias are those of the source simulation. Contacts are MuJoCo's own, with its defaults,
+    between the same bodies as there: all but links of the arm with each other, and held bodies with each other.
 
     Args:
         rig: with an arm.
@@ -58,15 +54,11 @@ def build_model(rig: Rig, arm: ArmData, movable: Sequence[str], timestep_s: floa
     """
     root = ElementTree.Element("mujoco", model=rig.name)
     _add(root, "compiler", angle="radian", autolimits="true", inertiafromgeom="false")
-    option = _add(
-        root, "option", timestep=_text([timestep_s]), integrator="implicitfast", cone="elliptic",
-        impratio=_FRICTION_RATIO, tolerance="1e-10",
-    )  # fmt: skip
-    _add(option, "flag", multiccd="enable")
+    _add(root, "option", timestep=_text([timestep_s]), integrator="implicitfast", cone="elliptic", tolerance="1e-10")
     default = _add(root, "default")
     # Which geoms touch is said by pairs alone.
     _add(default, "geom", contype="0", conaffinity="0")
-    _add(default, "pair", solref=_text([_STIFFNESS_STEPS * timestep_s, 1.0]), solimp="0.95 0.99 0.0005", condim="6")
+    _add(default, "pair", condim="6")
     asset, world = _add(root, "asset"), _add(root, "worldbody")
     actuator, contact = _add(root, "actuator"), _add(root, "contact")
     geoms = [*_arm(rig, arm, world, asset), *_bodies(rig, movable, world)]
@@ -82,9 +74,7 @@ def build_model(rig: Rig, arm: ArmData, movable: Sequence[str], timestep_s: floa
     return Model(ElementTree.tostring(root, encoding="unicode"), tuple(pairs))
 
 
-def _arm(
-    rig: Rig, arm: ArmData, world: ElementTree.Element, asset: ElementTree.Element
-) -> Iterator[tuple[str, str]]:
+def _arm(rig: Rig, arm: ArmData, world: ElementTree.Element, asset: ElementTree.Element) -> Iterator[tuple[str, str]]:
     """Add the links of the URDF; yield name and kind of each geom."""
     shapes: dict[str, list[Collision]] = {}
     for shape in urdf_collisions(urdf_path(rig)):
@@ -95,7 +85,7 @@ def _arm(
     for link in kinematic_chain(rig):
         if link.child in own:
             continue
-        element = _add(elements[link.parent], "body", name=link.child, gravcomp="1", **_place(link.offset))
+        element = _add(elements[link.parent], "body", name=link.child, **_place(link.offset))
         elements[link.child] = element
         kinds[link.child] = kinds[link.parent]
         if link.joint is not None:

@@ -21,7 +21,9 @@ def import_mujoco() -> Any:
         InputError: it is not installed.
     """
     if "mujoco" not in sys.modules and importlib.util.find_spec("mujoco") is None:
-        raise InputError("the held-out simulation needs MuJoCo, which is not installed: pip install 'sim2real[standin]'")
+        raise InputError(
+            "the held-out simulation needs MuJoCo, which is not there: pip install mujoco, or 'sim2real[standin]'"
+        )
     chosen = os.environ.get("MUJOCO_GL")
     os.environ.setdefault("MUJOCO_GL", "egl")
     try:

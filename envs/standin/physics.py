@@ -100,7 +100,9 @@ class MujocoWorld:
         """Go on by a number of the settings' time steps; impulses (3,) in N s on bodies act in the first."""
         d, m = self.data, self.model
         for k in range(substeps):
-            d.ctrl[self._motors] = self._dynamics.reachable(self._targets, d.qpos[self._qpos], d.qvel[self._qvel])
+            d.ctrl[self._motors] = self._dynamics.reachable(
+                self._targets, d.qpos[self._qpos], d.qvel[self._qvel], d.qfrc_bias[self._qvel]
+            )
             self._dynamics.drag(d, self._free_qvel)
             if k == 0 and impulses:
                 for name, impulse in impulses.items():
@@ -149,7 +151,7 @@ class MujocoWorld:
 
 def _quat(rpy_rad: tuple[float, float, float]) -> Float:
     """Return the wxyz quaternion of fixed-axis roll, pitch, yaw."""
-    return Rotation.from_euler("xyz", rpy_rad).as_quat(scalar_first=True)
+    return np.asarray(Rotation.from_euler("xyz", rpy_rad).as_quat(scalar_first=True))
 
 
 def _turned(quat_wxyz: Float, vector: Float) -> Float:
