@@ -40,8 +40,9 @@ class Model:
 def build_model(rig: Rig, arm: ArmData, movable: Sequence[str], timestep_s: float) -> Model:
     """Return the model of a rig: its arm by URDF, movable bodies free, the others held in place.
 
-    Joints, limits, masses and inertias are those of the source simulation. Contacts are MuJoCo's own, with its defaults,
-    between the same bodies as there: all but links of the arm with each other, and held bodies with each other.
+    Joints, limits, masses and inertias are those of the source simulation. Contacts are MuJoCo's own, with its
+    defaults, between the same bodies as there: all but links of the arm with each other, and held bodies with each
+    other.
 
     Args:
         rig: with an arm.
