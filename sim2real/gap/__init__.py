@@ -1,0 +1,1 @@
+"""How large the gap between simulation and target is, and where it comes from."""

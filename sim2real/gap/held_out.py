@@ -1,0 +1,131 @@
+"""Success of policies in the source simulation and at pretend stations of the held-out simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.errors import InputError
+from envs.standin import Station
+from policies.evaluation import EpisodeRecord, SuccessRate, run_episodes, success_rate
+from sim2real.environments import make_environment, make_held_out
+
+# Below this, the 95 % interval of a success rate is wider than 22 points.
+EPISODES = 75
+
+
+@dataclass(frozen=True)
+class StationResult:
+    """A policy's episodes at one station.
+
+    Attributes:
+        station: where.
+        rate: share that ended well, with Wilson's interval.
+        records: of the episodes.
+    """
+
+    station: Station
+    rate: SuccessRate
+    records: tuple[EpisodeRecord, ...]
+
+
+def at_stations(
+    make_policy: Callable[[Any], Any],
+    env: str,
+    stations: Sequence[Station],
+    episodes: int = EPISODES,
+    seed: int = 0,
+    rig: str | None = None,
+    deterministic: bool = True,
+    advance: Callable[[int], None] = lambda done: None,
+    **kwargs: Any,
+) -> list[StationResult]:
+    """Return a policy's success at each station of the held-out simulation.
+
+    Args:
+        make_policy: makes the policy for an environment; called once a station.
+        env: id of the source environment.
+        stations: of the held-out simulation.
+        episodes: at each station; all have the same starts and goals.
+        seed: of the first episode; the others have the next numbers.
+        rig: station for ids without an arm.
+        deterministic: whether the policy takes its best action.
+        advance: is told how many episodes are done.
+        **kwargs: of the environments.
+
+    Raises:
+        InputError: no such environment, MuJoCo is not installed, or a policy that does not fit.
+    """
+    if episodes < 1:
+        raise InputError(f"episodes must be 1 or more, got {episodes}")
+    found = []
+    for number, station in enumerate(stations):
+        world = make_held_out(env, station, rig, **kwargs)
+        try:
+            policy, records = make_policy(world), []
+            for k in range(episodes):
+                records += run_episodes(policy, world, [seed + k], deterministic)
+                advance(number * episodes + k + 1)
+        finally:
+            world.close()
+        found.append(StationResult(station, success_rate(sum(r.success for r in records), episodes), tuple(records)))
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class PolicyOutcomes:
+    """Successes of P policies, by name.
+
+    Attributes:
+        policies: names.
+        source: bool (P, E), of episodes in the source simulation.
+        target: bool (P, S, E), of episodes at each station.
+        stations: where.
+    """
+
+    policies: tuple[str, ...]
+    source: NDArray[np.bool_]
+    target: NDArray[np.bool_]
+    stations: tuple[Station, ...]
+
+    def over_stations(self) -> NDArray[np.bool_]:
+        """Return all episodes in the held-out simulation, (P, S E), for `predictivity`."""
+        return self.target.reshape(len(self.policies), -1)
+
+
+def policy_outcomes(
+    policies: Mapping[str, Callable[[Any], Any]],
+    env: str,
+    stations: Sequence[Station],
+    episodes: int = EPISODES,
+    seed: int = 0,
+    rig: str | None = None,
+) -> PolicyOutcomes:
+    """Return what `predictivity` needs: each policy's episodes in the source and at every station.
+
+    Args:
+        policies: by name; each makes a policy for an environment.
+        env: id of the source environment.
+        stations: of the held-out simulation.
+        episodes: in the source, and at each station.
+        seed: of the first episode.
+        rig: station for ids without an arm.
+
+    Raises:
+        InputError: as of `at_stations`.
+    """
+    source, target = [], []
+    for make_policy in policies.values():
+        world = make_environment(env, rig)
+        try:
+            records = run_episodes(make_policy(world), world, list(range(seed, seed + episodes)))
+        finally:
+            world.close()
+        source.append([r.success for r in records])
+        results = at_stations(make_policy, env, stations, episodes, seed, rig)
+        target.append([[r.success for r in result.records] for result in results])
+    return PolicyOutcomes(tuple(policies), np.array(source), np.array(target), tuple(stations))
