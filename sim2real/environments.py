@@ -15,9 +15,17 @@ from calibration.pendulum import load_pendulum
 from calibration.rig_file import load_rig
 from calibration.world import WorldParams
 from envs.pendulum.spread import SpreadRigs
-from envs.registration import DEFAULT_RIG, HELD_OUT, PENDULUM_RIGS, environment_table, register_envs
+from envs.registration import (
+    DEFAULT_RIG,
+    HELD_OUT,
+    PENDULUM_RIGS,
+    environment_table,
+    held_out_id,
+    register_envs,
+)
 from envs.standin import Station
 from envs.standin.env import standin_env
+from envs.standin.mujoco_import import import_mujoco
 from envs.tasks import Task, make_task
 from sim2real.presets import join_specs, load_preset, rig_spec
 from sim2real.randomization import WorldSampler
@@ -52,10 +60,21 @@ def make_held_out(name: str, station: Station, rig: str | None = None, **kwargs:
     Raises:
         InputError: no arm environment has this id, MuJoCo is not installed, or a setting that does not fit.
     """
-    full = name if name in environment_table() else f"sim2real/{name}"
     if rig is not None:
         kwargs["rig"] = rig
-    return standin_env(full, station, **kwargs)
+    return standin_env(check_held_out(name), station, **kwargs)
+
+
+def check_held_out(name: str) -> str:
+    """Return the whole id of a source environment that has a held-out simulation.
+
+    Raises:
+        InputError: it has none, or MuJoCo is not installed.
+    """
+    full = name if name in environment_table() else f"sim2real/{name}"
+    held_out_id(full)
+    import_mujoco()
+    return full
 
 
 def environment_settings(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import os
 import sys
 from typing import Any
@@ -24,6 +25,8 @@ def import_mujoco() -> Any:
         raise InputError(
             "the held-out simulation needs MuJoCo, which is not there: pip install mujoco, or 'sim2real[standin]'"
         )
+    # PyOpenGL tells everybody what it does without.
+    logging.getLogger("OpenGL.acceleratesupport").setLevel(logging.WARNING)
     chosen = os.environ.get("MUJOCO_GL")
     os.environ.setdefault("MUJOCO_GL", "egl")
     try:

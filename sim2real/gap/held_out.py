@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.errors import InputError
-from envs.standin import Station
+from calibration.estimate import Estimate
+from calibration.records import to_plain
+from envs.standin.station import NAME, Station
 from policies.evaluation import EpisodeRecord, SuccessRate, run_episodes, success_rate
 from sim2real.environments import make_environment, make_held_out
+from sim2real.statistics import bootstrap_mean
 
 # Below this, the 95 % interval of a success rate is wider than 22 points.
 EPISODES = 75
@@ -26,11 +29,13 @@ class StationResult:
         station: where.
         rate: share that ended well, with Wilson's interval.
         records: of the episodes.
+        hidden: the truth about it: for each cause, value by path of the world.
     """
 
     station: Station
     rate: SuccessRate
     records: tuple[EpisodeRecord, ...]
+    hidden: dict[str, dict[str, Any]]
 
 
 def at_stations(
@@ -70,10 +75,54 @@ def at_stations(
             for k in range(episodes):
                 records += run_episodes(policy, world, [seed + k], deterministic)
                 advance(number * episodes + k + 1)
+            hidden = world.unwrapped.hidden()
         finally:
             world.close()
-        found.append(StationResult(station, success_rate(sum(r.success for r in records), episodes), tuple(records)))
+        rate = success_rate(sum(r.success for r in records), episodes)
+        found.append(StationResult(station, rate, tuple(records), hidden))
     return found
+
+
+def over_stations(results: Sequence[StationResult]) -> Estimate:
+    """Return the mean success over stations.
+
+    The interval is a bootstrap over stations and over starts, which stations share, and at least as wide as Wilson's of
+    all episodes: where every episode ended alike, resampling knows no doubt.
+    """
+    successes = np.array([[r.success for r in result.records] for result in results], np.float64)
+    drawn, wilson = bootstrap_mean(successes, "1"), success_rate(int(successes.sum()), successes.size)
+    return Estimate(
+        drawn.value,
+        min(drawn.low, wilson.low),
+        max(drawn.high, wilson.high),
+        drawn.confidence,
+        successes.size,
+        "1",
+        "bootstrap over stations and starts, at least Wilson's",
+    )
+
+
+def summary_of(results: Sequence[StationResult], difficulty: str) -> dict[str, object]:
+    """Return what the stations say, as plain data."""
+    return {
+        "simulation": NAME,
+        "difficulty": difficulty,
+        "success": to_plain(over_stations(results)),
+        "stations": [
+            {"station": one.station.name, "success": to_plain(one.rate), "hidden": to_plain(one.hidden)}
+            for one in results
+        ],
+    }
+
+
+def said_of(results: Sequence[StationResult]) -> str:
+    """Return the same in a line for people."""
+    mean, worst = over_stations(results), min(results, key=lambda one: one.rate.value)
+    low, high = 100 * mean.low, 100 * mean.high
+    return (
+        f"{NAME}: success {100 * mean.value:.0f} % [{low:.0f}, {high:.0f}] over {len(results)} stations, "
+        f"worst {worst.station.name.removeprefix(NAME + ' ')}: {worst.rate}"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +141,7 @@ class PolicyOutcomes:
     target: NDArray[np.bool_]
     stations: tuple[Station, ...]
 
-    def over_stations(self) -> NDArray[np.bool_]:
+    def all_stations(self) -> NDArray[np.bool_]:
         """Return all episodes in the held-out simulation, (P, S E), for `predictivity`."""
         return self.target.reshape(len(self.policies), -1)
 
