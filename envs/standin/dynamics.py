@@ -19,6 +19,9 @@ from envs.standin.model import ARM, BASE
 
 Float = NDArray[np.float64]
 
+# No motor accelerates its joint more than this, rad/s2 or m/s2: its rotor has inertia, too. Without it the motors of
+# light joints would be springs too weak to hold anything.
+_FASTEST = 500.0
 # A motor's damper over the inertia of its joint, a second; see `tune`.
 _VELOCITY_RATE = 500.0
 # Friction of links other than the fingers; Bullet's default.
@@ -81,11 +84,15 @@ class MujocoDynamics:
         that of the joint at home.
         """
         m = self._model
+        m.dof_armature[self._joint_dofs] = 0.0
         data.qpos[qpos] = home
         self._mujoco.mj_forward(m, data)
         inertia = np.zeros((m.nv, m.nv))
         self._mujoco.mj_fullM(m, data, inertia)
-        self._inertia = np.diag(inertia)[self._joint_dofs]
+        link = np.diag(inertia)[self._joint_dofs]
+        rotor = np.maximum(self._force / _FASTEST - link, 0.0)
+        m.dof_armature[self._joint_dofs] = rotor
+        self._inertia = link + rotor
         self._period_s = settings.timestep_s
         self._damping = _VELOCITY_RATE * self._inertia
         self._gain = settings.position_gain_per_s * self._damping

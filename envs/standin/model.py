@@ -19,6 +19,9 @@ from envs.standin.collision import Collision, urdf_collisions
 
 # Of a body in MJCF that has no more of its own than joint and place.
 _ALONE = "1e-6"
+# Time constant of contacts: MuJoCo's default for a body of 5 cm, for a smaller one as much shorter, since what pushes
+# it sinks in by speed times this; never so short that steps would not follow.
+_SOFT_S, _SOFT_S_PER_M, _SOFT_STEPS = 0.02, 0.4, 2.5
 ARM, FINGERS, BASE = "arm", "robot", "base"
 
 
@@ -41,8 +44,8 @@ def build_model(rig: Rig, arm: ArmData, movable: Sequence[str], timestep_s: floa
     """Return the model of a rig: its arm by URDF, movable bodies free, the others held in place.
 
     Joints, limits, masses and inertias are those of the source simulation. Contacts are MuJoCo's own, with its
-    defaults, between the same bodies as there: all but links of the arm with each other, and held bodies with each
-    other.
+    defaults for bodies of 5 cm, between the same bodies as there: all but links of the arm with each other, and held
+    bodies with each other.
 
     Args:
         rig: with an arm.
@@ -65,12 +68,15 @@ def build_model(rig: Rig, arm: ArmData, movable: Sequence[str], timestep_s: floa
     geoms = [*_arm(rig, arm, world, asset), *_bodies(rig, movable, world)]
     for name in arm.motors:
         _add(actuator, "position", name=name, joint=name, kp="1", kv="1")
+    side_m = {b.name: 2 * min(b.half_extents_m()[:2]) for b in rig.bodies if b.name in movable}
     pairs = []
     for (one, kind), (two, other) in combinations(geoms, 2):
         held = sum(k not in (ARM, FINGERS, *movable) for k in (kind, other))
         of_arm = sum(k in (ARM, FINGERS, BASE) for k in (kind, other))
         if held < 2 and of_arm < 2:
-            _add(contact, "pair", geom1=one, geom2=two)
+            moved = [side_m[k] for k in (kind, other) if k in side_m]
+            softness_s = max(min([_SOFT_S, *(_SOFT_S_PER_M * side for side in moved)]), _SOFT_STEPS * timestep_s)
+            _add(contact, "pair", geom1=one, geom2=two, solref=_text([softness_s, 1.0]))
             pairs.append((kind, other))
     return Model(ElementTree.tostring(root, encoding="unicode"), tuple(pairs))
 

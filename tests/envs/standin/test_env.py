@@ -1,12 +1,15 @@
 import warnings
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from gymnasium.wrappers import TimeLimit
 
 from calibration.errors import InputError
+from calibration.rig_file import parse_rig
 from envs.arm.env import ArmEnv
 from envs.registration import environment_table, register_envs
 from envs.standin import Station
@@ -71,6 +74,16 @@ def test_starts_goals_and_spaces_are_those_of_the_source() -> None:
 def test_experts_of_the_source_solve_a_station_that_is_next_to_nominal(task: str, least: int) -> None:
     env = standin_env(f"sim2real/Panda{task}-v0", NEXT_TO_NOTHING)
     assert sum(r.success for r in run_episodes(make_expert(env), env, list(range(10)))) >= least
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["Push", "PickAndPlace"])
+def test_an_arm_by_path_with_light_joints_does_its_tasks_too(robots: Path, task: str) -> None:
+    text = (Path(__file__).parents[1] / "arm" / "so101.toml").read_text()
+    env = HeldOutEnv(parse_rig(text, "so101.toml", robots / "so101"), task, station=NEXT_TO_NOTHING)
+    limited = TimeLimit(env, 50)
+    # 14 of 15 each; motors without rotors get 2 to 4.
+    assert sum(r.success for r in run_episodes(make_expert(limited), limited, list(range(15)))) >= 11
 
 
 def test_a_scripted_grasp_lifts_and_holds_the_cube() -> None:
