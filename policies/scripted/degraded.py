@@ -29,6 +29,21 @@ class Fault:
     lazy: float = 0.0
 
 
+# Experts with these differ in success from nearly always to seldom, in tasks that take tens of steps.
+FAULTS: dict[str, Fault] = {
+    "expert": Fault(),
+    "noise 0.4": Fault(noise=0.4),
+    "noise 0.8": Fault(noise=0.8),
+    "noise 1.4": Fault(noise=1.4),
+    "gain 0.25": Fault(gain=0.25),
+    "late 2": Fault(late_steps=2),
+    "late 4": Fault(late_steps=4),
+    "bias 0.5": Fault(bias=0.5),
+    "lazy 0.5": Fault(lazy=0.5),
+    "lazy 0.8": Fault(lazy=0.8),
+}
+
+
 class Degraded:
     """Acts as another policy with a fault. Episodes are numbered, and each has its own random numbers."""
 

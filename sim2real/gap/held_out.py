@@ -15,6 +15,7 @@ from calibration.records import to_plain
 from envs.standin.station import NAME, Station
 from policies.evaluation import EpisodeRecord, SuccessRate, run_episodes, success_rate
 from sim2real.environments import make_environment, make_held_out
+from sim2real.gap.predictivity import Predictivity, predictivity
 from sim2real.statistics import bootstrap_mean
 
 # Below this, the 95 % interval of a success rate is wider than 22 points.
@@ -178,3 +179,17 @@ def policy_outcomes(
         results = at_stations(make_policy, env, stations, episodes, seed, rig)
         target.append([[r.success for r in result.records] for result in results])
     return PolicyOutcomes(tuple(policies), np.array(source), np.array(target), tuple(stations))
+
+
+def agreement(outcomes: PolicyOutcomes, seed: int = 0) -> tuple[Predictivity, dict[str, Predictivity]]:
+    """Return how well the source tells success over all stations, and at each of them, by its name.
+
+    Args:
+        outcomes: of three or more policies.
+        seed: of the resampling.
+    """
+    single = {
+        station.name: predictivity(outcomes.source, outcomes.target[:, k], seed)
+        for k, station in enumerate(outcomes.stations)
+    }
+    return predictivity(outcomes.source, outcomes.all_stations(), seed), single

@@ -7,7 +7,16 @@ from policies.evaluation import EpisodeRecord, success_rate
 from policies.scripted import make_expert
 from policies.scripted.degraded import Degraded, Fault
 from sim2real.environments import make_environment
-from sim2real.gap.held_out import StationResult, at_stations, over_stations, policy_outcomes, said_of, summary_of
+from sim2real.gap.held_out import (
+    PolicyOutcomes,
+    StationResult,
+    agreement,
+    at_stations,
+    over_stations,
+    policy_outcomes,
+    said_of,
+    summary_of,
+)
 
 
 def result(seed: int, successes: list[bool]) -> StationResult:
@@ -46,6 +55,20 @@ def test_worse_policies_do_worse_in_the_source_and_at_stations() -> None:
     assert (found.source.shape, found.target.shape, found.all_stations().shape) == ((2, 6), (2, 2, 6), (2, 12))
     assert found.source.mean(axis=1)[0] > found.source.mean(axis=1)[1]
     assert (found.target.mean(axis=2)[0] > found.target.mean(axis=2)[1]).all()
+
+
+def test_agreement_names_the_station_that_disagrees() -> None:
+    rng = np.random.default_rng(0)
+    quality = np.linspace(0.1, 0.9, 6)
+    source, alike = (rng.random((6, 60)) < quality[:, None] for _ in range(2))
+    other = rng.random((6, 60)) < quality[::-1, None]
+    found = PolicyOutcomes(tuple("abcdef"), source, np.stack([alike, other], axis=1), (Station(0), Station(1)))
+    _, single = agreement(found)
+    good, bad = (single[f"held-out simulation {k} (mild)"] for k in (0, 1))
+    assert good.pearson is not None
+    assert bad.pearson is not None
+    assert good.pearson.value > 0.9 > -0.9 > bad.pearson.value
+    assert bad.mmrv.value > 0.5 > good.mmrv.value
 
 
 def test_outcomes_repeat_and_tell_the_truth_about_the_station() -> None:
