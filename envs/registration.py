@@ -5,13 +5,18 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from calibration.errors import InputError
+
 # Rig of each arm that comes with the package.
 ARM_RIGS = {"Panda": "panda_tabletop", "Kuka": "kuka_tabletop", "XArm": "xarm_tabletop"}
 # Rig of the ids without an arm, where none is given.
 DEFAULT_RIG = "panda_tabletop"
 # Steps of an episode.
 HORIZONS = {"Reach": 50, "Push": 50, "Slide": 50, "PickAndPlace": 50, "Stack": 100}
+# How the ids of held-out simulations begin; they are not in the table, so that nothing is trained there.
+HELD_OUT = "sim2real/HeldOut"
 _ARM_ENV = "envs.arm.env:ArmEnv"
+_HELD_OUT_ENV = "envs.standin.env:HeldOutEnv"
 _PENDULUM_ENV = "envs.pendulum.env:PendulumEnv"
 _VECTOR_ENV = "envs.vector.env:ArmVectorEnv"
 
@@ -31,6 +36,17 @@ def environment_table() -> dict[str, tuple[str, dict[str, Any], int]]:
     return table
 
 
+def held_out_id(name: str) -> str:
+    """Return the id of the held-out simulation of an arm environment: `sim2real/HeldOutPandaReach-v0` and so on.
+
+    Raises:
+        InputError: no arm environment has this id.
+    """
+    if name not in environment_table():
+        raise InputError(f"a held-out simulation is there for {', '.join(environment_table())}, got '{name}'")
+    return name.replace("sim2real/", HELD_OUT, 1)
+
+
 def register_envs() -> None:
     """Register every id with Gymnasium; twice is fine."""
     gymnasium = importlib.import_module("gymnasium")
@@ -47,3 +63,4 @@ def register_envs() -> None:
                 kwargs=kwargs,
                 max_episode_steps=steps,
             )
+            gymnasium.register(held_out_id(name), _HELD_OUT_ENV, kwargs=kwargs, max_episode_steps=steps)

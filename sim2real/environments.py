@@ -15,7 +15,17 @@ from calibration.pendulum import load_pendulum
 from calibration.rig_file import load_rig
 from calibration.world import WorldParams
 from envs.pendulum.spread import SpreadRigs
-from envs.registration import DEFAULT_RIG, PENDULUM_RIGS, environment_table, register_envs
+from envs.registration import (
+    DEFAULT_RIG,
+    HELD_OUT,
+    PENDULUM_RIGS,
+    environment_table,
+    held_out_id,
+    register_envs,
+)
+from envs.standin import Station
+from envs.standin.env import standin_env
+from envs.standin.mujoco_import import import_mujoco
 from envs.tasks import Task, make_task
 from sim2real.presets import join_specs, load_preset, rig_spec
 from sim2real.randomization import WorldSampler
@@ -38,6 +48,35 @@ def make_environment(name: str, rig: str | None = None, randomization: str | Non
     return gymnasium.make(full, **own)
 
 
+def make_held_out(name: str, station: Station, rig: str | None = None, **kwargs: Any) -> Any:
+    """Return the environment of an id at a pretend station of the held-out simulation.
+
+    Args:
+        name: id of the source environment; "sim2real/" may be left out.
+        station: with its hidden values.
+        rig: station for ids without an arm.
+        **kwargs: of the environment.
+
+    Raises:
+        InputError: no arm environment has this id, MuJoCo is not installed, or a setting that does not fit.
+    """
+    if rig is not None:
+        kwargs["rig"] = rig
+    return standin_env(check_held_out(name), station, **kwargs)
+
+
+def check_held_out(name: str) -> str:
+    """Return the whole id of a source environment that has a held-out simulation.
+
+    Raises:
+        InputError: it has none, or MuJoCo is not installed.
+    """
+    full = name if name in environment_table() else f"sim2real/{name}"
+    held_out_id(full)
+    import_mujoco()
+    return full
+
+
 def environment_settings(
     name: str, rig: str | None = None, randomization: str | None = None, **kwargs: Any
 ) -> tuple[str, dict[str, Any]]:
@@ -54,6 +93,11 @@ def environment_settings(
     given = {"rig": rig, "randomization": randomization, **kwargs}
     if full in (f"sim2real/{name}-v0" for name in PENDULUM_RIGS):
         return full, _of_pendulum(full, given)
+    if full.startswith(HELD_OUT):
+        raise InputError(
+            f"{full} is a held-out simulation, which nothing is trained in; "
+            f"score a policy there: sim2real rollout --env {full.replace(HELD_OUT, 'sim2real/')} --held-out 6"
+        )
     if full not in table:
         meant = [key for key, value in given.items() if value is not None and key != "render_mode"]
         if meant:

@@ -117,7 +117,7 @@ class DistillConfig:
 
 @dataclass(frozen=True)
 class RolloutConfig:
-    """Let a policy act: a record of each episode, and a video of them side by side."""
+    """Let a policy act: a record of each episode, a video of them side by side, success in the held-out simulation."""
 
     env: str
     """id of the environment, such as sim2real/PandaPush-v0"""
@@ -131,8 +131,12 @@ class RolloutConfig:
     """station for ids without an arm: a shipped rig's name or a TOML file"""
     randomization: str | None = None
     """preset name or TOML file for the worlds; several joined by +; default: always the nominal world"""
-    episodes: int = 16
-    """how many"""
+    episodes: int | None = None
+    """how many; default: 16, and with --held-out 75 in the source and at each station"""
+    held_out: int = 0
+    """pretend stations of the held-out simulation to act at too: MuJoCo, other looks, delays and noise, all hidden"""
+    difficulty: Literal["mild", "medium", "hard"] = "mild"
+    """how far pretend stations are from what the rig file says"""
     seed: int = 0
     """seed of the first episode; the others have the next numbers"""
     stochastic: bool = False

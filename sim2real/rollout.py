@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from numpy.typing import NDArray
 from calibration.errors import InputError
 from calibration.records import to_plain, write_json, write_text
 from calibration.world import WorldParams, changed_values, paths
+from envs.standin.station import NAME, Station
 from policies.evaluation import EpisodeRecord, run_episodes, success_rate
-from sim2real.environments import make_environment
+from sim2real.environments import check_held_out, make_environment
+from sim2real.gap.held_out import EPISODES, StationResult, at_stations, said_of, summary_of
 from sim2real.policy_configs import RolloutConfig
 from sim2real.progress import progress
 from sim2real.runs import system_info
@@ -30,18 +33,26 @@ _REACHED_RGB, _MISSED_RGB = (40, 170, 70), (200, 60, 50)
 def rollout(config: RolloutConfig) -> str:
     """Run the episodes, write episodes.jsonl, summary.json and grid.mp4, and return what came of it in a line.
 
+    With pretend stations also held_out.jsonl and held_out.json: the same policy in the held-out simulation.
+
     Raises:
         InputError: a setting that cannot be, or a policy that does not fit the environment.
     """
-    for name in ("episodes", "width"):
-        if getattr(config, name) < 1:
-            raise InputError(f"--{name} must be 1 or more, got {getattr(config, name)}")
-    if config.seed < 0:
-        raise InputError(f"--seed must be 0 or more, got {config.seed}")
+    episodes = config.episodes if config.episodes is not None else EPISODES if config.held_out else _SHOWN
+    for name, value in (("episodes", episodes), ("width", config.width)):
+        if value < 1:
+            raise InputError(f"--{name} must be 1 or more, got {value}")
+    for name, value in (("seed", config.seed), ("held-out", config.held_out)):
+        if value < 0:
+            raise InputError(f"--{name} must be 0 or more, got {value}")
     if config.out.exists():
         raise InputError(f"output folder must be new, got {config.out}; choose another --out")
-    env, policy = actor(config)
-    shown: list[list[NDArray[np.uint8]]] = [[] for _ in range(min(config.episodes, _SHOWN) if config.video else 0)]
+    if config.held_out:
+        check_held_out(config.env)
+    stations = [Station(k, config.difficulty) for k in range(config.held_out)]
+    kwargs, make_policy = actor(config)
+    env = make_environment(config.env, config.rig, config.randomization, render_mode="rgb_array", **kwargs)
+    shown: list[list[NDArray[np.uint8]]] = [[] for _ in range(min(episodes, _SHOWN) if config.video else 0)]
 
     def watch(number: int, picture: NDArray[np.uint8]) -> None:
         height = round(picture.shape[0] * config.width / picture.shape[1])
@@ -49,13 +60,21 @@ def rollout(config: RolloutConfig) -> str:
         shown[number].append(small)
 
     records: list[EpisodeRecord] = []
+    best = not config.stochastic
     try:
-        with progress("rollout", config.episodes, "episodes") as advance:
-            for k in range(config.episodes):
+        policy = make_policy(env)
+        with progress("rollout", episodes, "episodes") as advance:
+            for k in range(episodes):
                 look = (lambda _, picture, to=k: watch(to, picture)) if k < len(shown) else None
-                records += run_episodes(policy, env, [config.seed + k], not config.stochastic, look)
+                records += run_episodes(policy, env, [config.seed + k], best, look)
                 advance(k + 1)
         rate = success_rate(sum(r.success for r in records), len(records))
+        results: list[StationResult] = []
+        if stations:
+            with progress(NAME, episodes * len(stations), "episodes") as advance:
+                results = at_stations(
+                    make_policy, config.env, stations, episodes, config.seed, config.rig, best, advance, **kwargs
+                )
         config.out.mkdir(parents=True)
         task = getattr(env.unwrapped, "task", None)
         nominal = {} if task is None else paths(task.nominal_world())
@@ -65,47 +84,61 @@ def rollout(config: RolloutConfig) -> str:
         write_json(config.out / "summary.json", {"success": to_plain(rate), **settings})
         if shown:
             _write_grid(config.out / "grid.mp4", shown, [r.success for r in records])
+        said = f"success {rate}"
+        if results:
+            _write_held_out(config, to_plain(rate), results, nominal, settings)
+            said += f"; {said_of(results)}"
     finally:
         env.close()
-    return f"success {rate}; {config.out}"
+    return f"{said}; {config.out}"
 
 
-def actor(config: RolloutConfig) -> tuple[Any, Any]:
-    """Return the environment and the policy that acts in it.
+def actor(config: RolloutConfig) -> tuple[dict[str, Any], Callable[[Any], Any]]:
+    """Return the keyword arguments of environments that the policy can act in, and what makes it for one of them.
 
     Raises:
-        InputError: they do not fit each other.
+        InputError: no policy there; the second also where they do not fit each other.
     """
     from policies.imitation.student import StudentPolicy
     from policies.saved import load_policy
     from policies.scripted import make_expert
     from policies.see_then_act import SeeThenAct
 
-    policy = None if config.policy == "expert" else load_policy(Path(config.policy))
-    eyes = policy if config.see is None else load_policy(config.see)
+    given = None if config.policy == "expert" else load_policy(Path(config.policy))
+    eyes = given if config.see is None else load_policy(config.see)
     if config.see is not None and (not isinstance(eyes, StudentPolicy) or eyes.student.eye is None):
         raise InputError(f"--see must be a run of `sim2real distill` with pictures, got {config.see}")
-    kwargs: dict[str, Any] = {"render_mode": "rgb_array"}
     size = eyes.student.spec.image_size_px if isinstance(eyes, StudentPolicy) else None
-    if size is not None:
-        kwargs |= {"observation": "pixels", "image_size_px": size}
-    env = make_environment(config.env, config.rig, config.randomization, **kwargs)
-    try:
+    kwargs: dict[str, Any] = {} if size is None else {"observation": "pixels", "image_size_px": size}
+
+    def make_policy(env: Any) -> Any:
+        policy = given
         if policy is None:
             policy = make_expert(env)
         elif config.see is None:
             load_policy(Path(config.policy), env)
         else:
             seen = make_environment(config.env, config.rig)
-            load_policy(Path(config.policy), seen)
-            seen.close()
+            try:
+                load_policy(Path(config.policy), seen)
+            finally:
+                seen.close()
         if config.see is not None and eyes is not None:
             load_policy(config.see, env)
             policy = SeeThenAct(eyes.student, policy, env.unwrapped.task)
-    except InputError:
-        env.close()
-        raise
-    return env, policy
+        return policy
+
+    return kwargs, make_policy
+
+
+def _write_held_out(
+    config: RolloutConfig, source: Any, results: list[StationResult], nominal: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    """Write what happened at the stations, each line and number under the name of the held-out simulation."""
+    lines = [{"station": one.station.name, **_line(r, nominal)} for one in results for r in one.records]
+    write_text(config.out / "held_out.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    summary = summary_of(results, config.difficulty)
+    write_json(config.out / "held_out.json", {**summary, "source": source, **settings})
 
 
 def _line(record: EpisodeRecord, nominal: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.arm.physics import PhysicsWorld
+from envs.arm.engine import Physics
 
 Float = NDArray[np.float64]
 
@@ -39,10 +39,10 @@ class Sensors(Protocol):
 
 
 class SimulatedSensors:
-    """The truth of a physics client."""
+    """The truth of a physics engine."""
 
-    def __init__(self, physics: PhysicsWorld) -> None:
-        """Keep the client."""
+    def __init__(self, physics: Physics) -> None:
+        """Keep the engine."""
         self._physics = physics
 
     def read(self) -> Readings:

@@ -15,6 +15,7 @@ from calibration.rig_file import load_rig
 from calibration.world import WorldParams
 from envs.arm.channels import Channels
 from envs.arm.control import Control, Controller
+from envs.arm.engine import Physics
 from envs.arm.eyes import sized_like, world_of
 from envs.arm.observation import Observer
 from envs.arm.physics import PhysicsWorld
@@ -84,7 +85,7 @@ class TaskWorld:
         self.reward_kind: Reward = reward
         self.worlds = worlds
         self._nominal = self.task.nominal_world()
-        self.physics = PhysicsWorld(self.rig, settings, self.task.objects)
+        self.physics: Physics = self.make_physics(settings)
         self.sensors = SimulatedSensors(self.physics)
         self._prepare_arm(control, 1.0 / control_hz)
         self.channels = Channels(self.physics.joints, self.task.objects, 1.0 / control_hz, settings.timestep_s)
@@ -96,6 +97,10 @@ class TaskWorld:
             self.physics.close()
             raise
         self.begin(0)
+
+    def make_physics(self, settings: PhysicsSettings) -> Physics:
+        """Return the engine that moves arm and bodies."""
+        return PhysicsWorld(self.rig, settings, self.task.objects)
 
     def _prepare_arm(self, control: Control, period_s: float) -> None:
         robot = self.rig.robot

@@ -62,9 +62,27 @@ def test_a_camera_policy_gets_the_pictures_that_it_knows(eye: Path, tmp_path: Pa
     assert len(lines) == 2
 
 
+def test_a_policy_is_scored_in_the_held_out_simulation_too(tmp_path: Path) -> None:
+    config = replace(CONFIG, env="PandaReach-v0", video=False, held_out=2, difficulty="hard", out=tmp_path / "run")
+    said = rollout(config)
+    found = json.loads((tmp_path / "run" / "held_out.json").read_text())
+    lines = [json.loads(line) for line in (tmp_path / "run" / "held_out.jsonl").read_text().splitlines()]
+    assert found["simulation"] == "held-out simulation"
+    assert "held-out simulation: success" in said
+    assert [line["seed"] for line in lines] == [0, 1, 2, 0, 1, 2]
+    for k, station in enumerate(found["stations"]):
+        own = [line for line in lines if line["station"] == station["station"]]
+        assert station["station"] == f"held-out simulation {k} (hard)"
+        assert station["success"]["value"] == pytest.approx(np.mean([line["success"] for line in own]))
+        assert station["hidden"]["delay"]["actuation.delay_s"] == own[0]["world"]["actuation.delay_s"]
+    assert found["source"] == json.loads((tmp_path / "run" / "summary.json").read_text())["success"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"held_out": -1}, "--held-out must be 0 or more, got -1"),
+        ({"held_out": 1, "env": "DoublePendulum-v0"}, "a held-out simulation is there for"),
         ({"episodes": 0}, "--episodes must be 1 or more, got 0"),
         ({"policy": "/nowhere"}, "policy must be a folder made by"),
         ({"see": Path("/nowhere")}, "policy must be a folder made by"),

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from calibration.kinematics import nominal_world
 from calibration.physics import (
@@ -17,7 +18,7 @@ from calibration.physics import (
     PushParams,
 )
 from calibration.world import WorldParams, with_values
-from envs.arm.channels import Channels
+from envs.arm.channels import Channels, _turned_between
 from envs.arm.env import ArmEnv
 from envs.arm.readings import Readings
 from sim2real.environments import make_environment
@@ -49,6 +50,21 @@ def placed(env: ArmEnv, z_m: float, changes: dict[str, Any]) -> None:
 def cube(env: ArmEnv) -> tuple[Any, Any]:
     poses, velocities = env.physics.read_bodies()
     return poses[0], velocities[0]
+
+
+def test_readings_between_two_turn_at_an_even_speed_the_shorter_way() -> None:
+    rng = np.random.default_rng(0)
+    for angle in (1e-12, 1e-5, 0.3, 3.0):
+        start = Rotation.from_rotvec(rng.standard_normal(3))
+        turn = rng.standard_normal(3)
+        turn *= angle / np.linalg.norm(turn)
+        ends = start.as_quat(), (Rotation.from_rotvec(turn) * start).as_quat()
+        for share in (0.0, 0.25, 1.0):
+            expected = (Rotation.from_rotvec(share * turn) * start).as_quat()
+            for sign in (1.0, -1.0):
+                found = _turned_between(ends[0], sign * ends[1], share)
+                assert np.linalg.norm(found) == pytest.approx(1.0, abs=1e-12)
+                assert abs(found @ expected) == pytest.approx(1.0, abs=1e-12)
 
 
 UNDAMPED = {"masses.cube.linear_damping": 0.0, "masses.cube.angular_damping": 0.0}

@@ -1,4 +1,4 @@
-"""The held-out simulation: a station with hidden parameters that training never sees, for want of hardware.
+"""Labelled pictures of the held-out simulation, in the layout of a folder of photographs.
 
 It is the same task with another camera pose, other looks and another sensor than the rig file says, drawn by
 TinyRenderer, which training does not use. What it measures is the gap that parameters and renderers make.
@@ -29,14 +29,22 @@ from calibration.world import (
 from envs.labels import label_images
 from envs.rendering.tiny import TinyRenderer
 from envs.sensing import measure
+from envs.standin.station import Station
 
 COLUMNS = 8
 
 
-def write_standin(rig: Rig, out: Path, frames: int, seed: int) -> None:
+def write_standin(rig: Rig, out: Path, frames: int, seed: int, station: Station | None = None) -> None:
     """Write `frames` labelled pictures of the held-out simulation in the layout of a folder of photographs.
 
     Objects stand in `COLUMNS` columns, from left to right, which are the groups of the split.
+
+    Args:
+        rig: as its file describes it.
+        out: new folder.
+        frames: how many.
+        seed: of places, and of hidden values where no station is given.
+        station: whose hidden values the pictures have; default: values that every kind of picture gap is in.
 
     Raises:
         InputError: the folder exists and is not empty.
@@ -45,7 +53,7 @@ def write_standin(rig: Rig, out: Path, frames: int, seed: int) -> None:
         raise InputError(f"folder for the held-out simulation must be new, got {out}")
     (out / "images").mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([seed, 4242])
-    hidden = _hidden_world(rig, rng)
+    hidden = _hidden_world(rig, rng) if station is None else station.world(rig, nominal_world(rig))
     renderer = TinyRenderer(rig)
     label = rig.label
     point_columns = label.point_columns or label.columns
