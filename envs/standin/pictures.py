@@ -9,10 +9,13 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.errors import InputError
 from calibration.kinematics import nominal_world
@@ -54,7 +57,6 @@ def write_standin(rig: Rig, out: Path, frames: int, seed: int, station: Station 
     (out / "images").mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([seed, 4242])
     hidden = _hidden_world(rig, rng) if station is None else station.world(rig, nominal_world(rig))
-    renderer = TinyRenderer(rig)
     label = rig.label
     point_columns = label.point_columns or label.columns
     group = rig.data.group_column or "group"
@@ -63,30 +65,51 @@ def write_standin(rig: Rig, out: Path, frames: int, seed: int, station: Station 
     writer = csv.writer(text, lineterminator="\n")
     visible_column = [rig.data.visible_column] if rig.data.visible_column else []
     writer.writerow([rig.data.image_column, group, *point_columns, *joint_columns, *visible_column])
-    width, height = rig.camera.image_size_px
-    for k in range(frames):
-        world = _placed(rig, hidden, rng, k % COLUMNS)
-        # Drawn at half size and enlarged: soft optics, and four times faster.
-        images = renderer.render([world], rig.camera.intrinsics().resized(width // 2, height // 2))
-        labels = label_images(rig, [world], images)
-        large = cv2.resize(images.rgb[0], (width, height), interpolation=cv2.INTER_CUBIC)
-        picture = measure(np.asarray(large, np.uint8), world.sensor, k)
+    for k, drawn in enumerate(draw_pictures(rig, hidden, frames, rng)):
         name = f"images/{k:03d}.jpg"
-        cv2.imwrite(str(out / name), np.ascontiguousarray(picture[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 85])
-        share = float(labels.visible[0].min())
+        bgr = np.ascontiguousarray(drawn.picture[..., ::-1])
+        cv2.imwrite(str(out / name), bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])
+        share = drawn.visible
         seen = "full" if share > 0.8 else "clipped" if share > 0.3 else "none"
-        joints = [world.joint_positions()[j.name] for j in rig.joints if j.column]
+        joints = [drawn.world.joint_positions()[j.name] for j in rig.joints if j.column]
         writer.writerow(
-            [
-                name,
-                k % COLUMNS,
-                *(f"{v:.5f}" for v in labels.points_m[0]),
-                *joints,
-                *([seen] if visible_column else []),
-            ]
+            [name, k % COLUMNS, *(f"{v:.5f}" for v in drawn.point_m), *joints, *([seen] if visible_column else [])]
         )
-    renderer.close()
     write_text(out / "labels.csv", text.getvalue())
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """One labelled picture of the held-out simulation.
+
+    Attributes:
+        picture: uint8 (H, W, 3), at the size of the rig's photographs.
+        world: that was drawn.
+        point_m: label point (3,) in the label's frame.
+        visible: share of the least visible keypoint's body that is seen.
+    """
+
+    picture: NDArray[np.uint8]
+    world: WorldParams
+    point_m: NDArray[np.float64]
+    visible: float
+
+
+def draw_pictures(rig: Rig, hidden: WorldParams, frames: int, rng: np.random.Generator) -> Iterator[Drawn]:
+    """Yield labelled pictures of a world; objects stand in `COLUMNS` columns in turn, at places drawn from `rng`."""
+    width, height = rig.camera.image_size_px
+    renderer = TinyRenderer(rig)
+    try:
+        for k in range(frames):
+            world = _placed(rig, hidden, rng, k % COLUMNS)
+            # Drawn at half size and enlarged: soft optics, and four times faster.
+            images = renderer.render([world], rig.camera.intrinsics().resized(width // 2, height // 2))
+            labels = label_images(rig, [world], images)
+            large = cv2.resize(images.rgb[0], (width, height), interpolation=cv2.INTER_CUBIC)
+            picture = measure(np.asarray(large, np.uint8), world.sensor, k)
+            yield Drawn(picture, world, labels.points_m[0], float(labels.visible[0].min()))
+    finally:
+        renderer.close()
 
 
 def _hidden_world(rig: Rig, rng: np.random.Generator) -> WorldParams:
