@@ -217,9 +217,10 @@ class AxesConfig:
 class BenchmarkConfig:
     """Measure renderers, environments or pretraining side by side with their peers on this machine."""
 
-    what: Literal["rendering", "environments", "pretraining"] = "rendering"
+    what: Literal["rendering", "environments", "pretraining", "predictivity"] = "rendering"
     """renderers: views a second, agreement of the pictures; arm environments: steps, resets, pictures, processes;
-    pretraining: frames a second beside the same network on data in memory"""
+    pretraining: frames a second beside the same network on data in memory; predictivity: whether success in the source
+    tells success in the held-out simulation, over experts with faults"""
     sizes: tuple[int, ...] = (64, 84, 128, 224)
     """sides of the pictures, pixels; rendering only"""
     rounds: int = 5
@@ -232,6 +233,12 @@ class BenchmarkConfig:
     """name of a shipped rig, or path of a rig's TOML file; pretraining only"""
     device: str = "auto"
     """auto (a GPU when there is one), cpu, cuda or cuda:N; pretraining only"""
+    env: str = "PandaPush-v0"
+    """id of an arm task; predictivity only"""
+    stations: int = 6
+    """of the held-out simulation; predictivity only"""
+    episodes: int = 75
+    """in the source and at each station; predictivity only"""
     out: Path | None = None
     """new JSON file for the figures"""
 
