@@ -63,7 +63,8 @@ def write_page(result: Mapping[str, Any], pairs: Sequence[Twin], out: Path) -> P
         lstrip_blocks=True,
     )
     attribution = result["attribution"]
-    widest = max((abs(s["explained"]["value"]) for s in attribution["shares"]), default=0.0) if attribution else 0.0
+    values = [float(s["explained"]["value"]) for s in attribution["shares"]] if attribution else []
+    widest = max(values, default=0.0) or max(map(abs, values), default=0.0)
     tiles = [
         {
             "file": t.file,

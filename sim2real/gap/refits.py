@@ -37,7 +37,8 @@ def attribute_by_refits(
 
     A group counts as the target's where it is as the rig file says, and as mended where it was refitted: direction,
     position and focal length of the camera on the labels of `fitting`, within the rig's own uncertainties (the others
-    held fast), and light and colour by giving each photograph the histograms of a simulated frame. So the "gap" is the
+    held fast), and light and colour by giving each photograph the histograms of a simulated frame, which is left out
+    where the frames of `fitting` are seen worse that way. So the "gap" is the
     part of the error that these groups make together; what the network sees wrongly beside them is not in it.
 
     Args:
@@ -64,14 +65,23 @@ def attribute_by_refits(
             pair.append(pixels)
         seen[mended] = pair[0], pair[1]
 
-    def errors(wrong: frozenset[str]) -> NDArray[np.float64]:
-        fit_pixels, pixels = seen[LIGHT not in wrong]
-        camera = _refitted(rig, small, fitting, fit_pixels, wrong)
-        truths = [label_values(rig, f.point_m) for f in scored]
-        found = [label_values(rig, lift(rig, camera, p)) for p in pixels]
-        return np.asarray(np.linalg.norm(np.array(found) - np.array(truths), axis=1))
+    # Histograms of simulation can also take away what the network knows photographs by; the fitting side says whether.
+    of_fitting = [_errors(rig, small, fitting, seen[mended][0]).mean() for mended in (False, True)]
+    groups = GROUPS if of_fitting[1] < of_fitting[0] else tuple(g for g in GROUPS if g != LIGHT)
 
-    return attribute(GROUPS, errors, "m")
+    def errors(wrong: frozenset[str]) -> NDArray[np.float64]:
+        fit_pixels, pixels = seen[LIGHT in groups and LIGHT not in wrong]
+        return _errors(rig, _refitted(rig, small, fitting, fit_pixels, wrong), scored, pixels)
+
+    return attribute(groups, errors, "m")
+
+
+def _errors(
+    rig: Rig, camera: CameraView, frames: Sequence[RealFrame], pixels: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    truths = [label_values(rig, f.point_m) for f in frames]
+    found = [label_values(rig, lift(rig, camera, p)) for p in pixels]
+    return np.asarray(np.linalg.norm(np.array(found) - np.array(truths), axis=1))
 
 
 def _refitted(
