@@ -126,6 +126,7 @@ def test_finetune_then_evaluate_leaves_out_what_was_fitted(model: Path, frames_f
     np.testing.assert_allclose(np.linalg.norm(true - found, axis=1), errors)
 
 
+@pytest.mark.slow
 def test_transfer_writes_every_row_and_a_report(model: Path, frames_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "transfer"
     assert command("transfer", "--rig", "cube_on_table", "--real", frames_folder, "--budgets", 0, 3, "--seeds", 1,

@@ -99,6 +99,7 @@ def test_the_model_of_each_station_gives_the_last_row_again(
     assert json.loads((run / "model" / "model_card.json").read_text())["value"] == json.loads(last)["value"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_after_the_last_whole_stage(
     run: Path, model: Path, stations: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

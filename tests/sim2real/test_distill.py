@@ -56,6 +56,7 @@ def test_a_student_of_vectors_learns_to_reach(whole: Path) -> None:
     env.close()
 
 
+@pytest.mark.slow
 def test_distillation_that_is_killed_and_resumed_is_the_same(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "killed"
     words = "--env PandaReach-v0 --student state --rounds 3 --episodes 10 --updates 300 --batch-size 256 --envs 5"
@@ -77,6 +78,7 @@ def test_distillation_that_is_killed_and_resumed_is_the_same(whole: Path, tmp_pa
     assert [e["loss"] for e in log[0]] == [e["loss"] for e in log[1]]
 
 
+@pytest.mark.slow
 def test_a_camera_student_sees_pictures_and_no_object(tmp_path: Path) -> None:
     few = {"rounds": 1, "episodes": 5, "updates": 3, "evaluate": 5, "eye_episodes": 25, "eye_updates": 30}
     config = replace(CONFIG, env="PandaPush-v0", student="pixels", randomization="wide", **few)
