@@ -49,18 +49,27 @@ def refitted_camera(
     small = start.resized(*rig.input_size_px)
     pixels = predict_over_views(model, stack_pictures(frames), device).keypoints_px
     assert pixels is not None, "a regression head has no keypoints to refit a camera on"
+    prior = CameraPrior(rig.camera.position_std_m, rig.camera.rotation_std_rad, rig.camera.focal_std)
+    fit = fit_to_keypoints(rig, small, ALIGNED_PRIOR if start_is_aligned else prior, frames, pixels)
+    width, height = rig.camera.image_size_px
+    view = CameraView(fit.view.intrinsics.resized(width, height), fit.view.world_from_camera)
+    return replace(fit, view=view)
+
+
+def fit_to_keypoints(
+    rig: Rig, small: CameraView, prior: CameraPrior, frames: Sequence[RealFrame], pixels: NDArray[np.float64]
+) -> CameraFit:
+    """Return the camera that best brings the labels of frames onto keypoints (N, K, 2) found in them.
+
+    Args:
+        rig: the station; how true its labels are counts as well as how sharp keypoints are.
+        small: the camera known before, at the size that the model sees.
+        prior: how well it is known.
+        frames: labelled.
+        pixels: of their keypoints, at that size.
+    """
     points = np.stack([f.keypoints_world for f in frames])
     depth = small.world_from_camera.inverse().apply(points)[..., 2]
     label_px = rig.label.std_m * small.intrinsics.fx_px / np.maximum(depth, 1e-3)
     std = np.sqrt(_KEYPOINT_STD_PX**2 + label_px**2)
-    prior = CameraPrior(rig.camera.position_std_m, rig.camera.rotation_std_rad, rig.camera.focal_std)
-    fit = fit_camera(
-        small,
-        ALIGNED_PRIOR if start_is_aligned else prior,
-        points.reshape(-1, 3),
-        pixels.reshape(-1, 2),
-        std.ravel(),
-    )
-    width, height = rig.camera.image_size_px
-    view = CameraView(fit.view.intrinsics.resized(width, height), fit.view.world_from_camera)
-    return replace(fit, view=view)
+    return fit_camera(small, prior, points.reshape(-1, 3), pixels.reshape(-1, 2), std.ravel())

@@ -8,19 +8,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from calibration.extrinsics import CameraPrior, fit_camera
+from calibration.extrinsics import CameraPrior
 from calibration.lifting import label_values, lift
 from calibration.rig import Rig
 from calibration.view import CameraView
 from policies.averaging import predict_over_views
 from policies.perception import PerceptionModel
 from sim2real.adaptation.image_level.histogram import match_histograms
+from sim2real.cameras import fit_to_keypoints
 from sim2real.gap.attribution import Attribution, attribute
 from sim2real.realdata import RealFrame, stack_pictures
 
 LIGHT = "light and colour"
 GROUPS = ("camera direction", "camera position", "focal length", LIGHT)
-_KEYPOINT_STD_PX = 0.5
 _FIXED = 1e-6
 
 
@@ -95,8 +95,4 @@ def _refitted(
     )
     if all(std <= _FIXED for std in (prior.position_std_m, prior.rotation_std_rad, prior.focal_std)):
         return small
-    points = np.stack([f.keypoints_world for f in frames])
-    depth = small.world_from_camera.inverse().apply(points)[..., 2]
-    label_px = rig.label.std_m * small.intrinsics.fx_px / np.maximum(depth, 1e-3)
-    std = np.sqrt(_KEYPOINT_STD_PX**2 + label_px**2)
-    return fit_camera(small, prior, points.reshape(-1, 3), pixels.reshape(-1, 2), std.ravel()).view
+    return fit_to_keypoints(rig, small, prior, frames, pixels).view
