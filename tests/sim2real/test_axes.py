@@ -47,6 +47,7 @@ def drawn() -> dict[str, list]:
     return draw_axes(load_rig("psm_tool"))
 
 
+@pytest.mark.slow
 def test_every_axis_that_the_rig_has_is_drawn_at_its_ends(drawn: dict[str, list]) -> None:
     strips = {strip.axis.key: strip for group in drawn.values() for strip in group}
     assert set(strips) == fields_of_world()
@@ -67,6 +68,7 @@ def test_every_axis_that_the_rig_has_is_drawn_at_its_ends(drawn: dict[str, list]
     assert rgb.channel is not None
 
 
+@pytest.mark.slow
 def test_a_sheet_holds_all_strips(drawn: dict[str, list]) -> None:
     picture = sheet(drawn["camera"])
     assert picture.shape == (3 * (126 + 16 + 16 + 6), 2 * (3 * 174 + 6), 3)
@@ -74,6 +76,7 @@ def test_a_sheet_holds_all_strips(drawn: dict[str, list]) -> None:
     assert (sheet(drawn["camera"][:1])[:, 3 * 174 :] == 255).all()
 
 
+@pytest.mark.slow
 def test_the_page_has_a_line_for_each_axis(drawn: dict[str, list]) -> None:
     text = page_text(load_rig("psm_tool"), drawn)
     for group, strips in drawn.items():
