@@ -28,7 +28,7 @@ from sim2real.gap.looks import looks_coverage, picture_gap
 from sim2real.gap.measured import frame_protocol
 from sim2real.gap.page import write_page
 from sim2real.gap.refits import attribute_by_refits
-from sim2real.gap.seeing import by_region, simulated_errors, simulated_pictures
+from sim2real.gap.seeing import by_region, draw_simulated, simulated_errors
 from sim2real.gap.twins import Twin, twins
 from sim2real.pretrain import prepare_torch
 from sim2real.realdata import RealData, RealFrame, load_real, stack_pictures
@@ -80,8 +80,8 @@ def gap(config: GapConfig) -> Path:
     run = RunFolder.create(config.out, config, config.resume)
     if run.finished:
         return config.out / "gap.html"
-    simulated = simulated_pictures(rig, config.simulated, config.seed)
-    own = simulated_errors(model, rig, config.simulated, config.seed, device)
+    drawn = draw_simulated(rig, config.simulated, config.seed)
+    own, simulated = simulated_errors(model, rig, drawn, device), drawn.batch.rgb
     rows, scores = _rows(folders, loaded, data, scored, device)
     aligned = start_camera(dataclasses.replace(card, camera=CameraView.of(rig)), data)[0]
     attribution = None

@@ -13,8 +13,6 @@ from calibration.records import from_plain
 
 Target = Literal["real photographs", "held-out simulation"]
 TARGETS: tuple[Target, ...] = ("real photographs", "held-out simulation")
-# With fewer episodes an interval of a success rate is wider than most differences that are asked about.
-EPISODES = 75
 
 
 @dataclass(frozen=True)

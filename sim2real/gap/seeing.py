@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ from numpy.typing import NDArray
 from calibration.lifting import label_values, lift
 from calibration.rig import Rig
 from calibration.view import CameraView
+from calibration.world import WorldParams
 from policies.averaging import VIEWS, predict_over_views
 from policies.perception import PerceptionModel
 from sim2real.presets import load_preset, rig_spec
 from sim2real.scoring import FrameScore
 from sim2real.statistics import describe
-from sim2real.stream import SimulatedFrames
+from sim2real.stream import Batch, SimulatedFrames
 
 # Frames of the stream that neither pretraining nor replay draws.
 FIRST_FRAME = 20_000_000
@@ -25,35 +27,45 @@ _SEEN = 0.3
 _PART = 16
 
 
-def simulated_pictures(rig: Rig, count: int, seed: int) -> NDArray[np.uint8]:
-    """Return frames (N, H, W, 3) of the rig's own randomization that no training has seen."""
+@dataclass(frozen=True, eq=False)
+class Simulated:
+    """Labelled simulated frames that no training has seen, and the worlds that they show."""
+
+    batch: Batch
+    worlds: tuple[WorldParams, ...]
+
+
+def draw_simulated(rig: Rig, count: int, seed: int) -> Simulated:
+    """Return frames of the rig's own randomization that neither pretraining nor replay draws."""
     stream = SimulatedFrames(rig, rig_spec(rig, load_preset(rig.preset)), seed)
-    parts = [stream.draw(range(FIRST_FRAME + k, FIRST_FRAME + min(k + _PART, count))) for k in range(0, count, _PART)]
+    numbers = range(FIRST_FRAME, FIRST_FRAME + count)
+    batch = Batch.joined([stream.draw(numbers[k : k + _PART]) for k in range(0, count, _PART)])
     stream.close()
-    return np.concatenate([p.rgb for p in parts])
+    return Simulated(batch, tuple(stream.world(n) for n in numbers))
 
 
 def simulated_errors(
-    model: PerceptionModel, rig: Rig, count: int, seed: int, device: torch.device
+    model: PerceptionModel, rig: Rig, simulated: Simulated, device: torch.device
 ) -> NDArray[np.float64]:
-    """Return errors (M,) in metres on simulated frames that no training has seen, M at most `count`.
+    """Return errors (M,) in metres on simulated frames, M at most their number.
 
     Each is lifted by the camera of its own world, which a simulation knows; frames in which less than 30 % of the
     first keypoint's body is seen are left out, as photographs without a visible target are.
     """
-    stream = SimulatedFrames(rig, rig_spec(rig, load_preset(rig.preset)), seed)
+    batch = simulated.batch
     nominal = CameraView.of(rig).resized(*rig.input_size_px)
-    found: list[float] = []
-    for start in range(0, count, _PART):
-        numbers = list(range(FIRST_FRAME + start, FIRST_FRAME + min(start + _PART, count)))
-        batch = stream.draw(numbers)
-        pixels = predict_over_views(model, batch.rgb, device, VIEWS).keypoints_px
-        assert pixels is not None, "a regression head has no keypoints"
-        for k, number in enumerate(numbers):
-            if batch.visible[k, 0] >= _SEEN:
-                point = lift(rig, nominal.moved(stream.world(number).camera), pixels[k])
-                found.append(float(np.linalg.norm(label_values(rig, point) - label_values(rig, batch.points_m[k]))))
-    stream.close()
+    pixels = predict_over_views(model, batch.rgb, device, VIEWS).keypoints_px
+    assert pixels is not None, "a regression head has no keypoints"
+    found = [
+        float(
+            np.linalg.norm(
+                label_values(rig, lift(rig, nominal.moved(world.camera), pixels[k]))
+                - label_values(rig, batch.points_m[k])
+            )
+        )
+        for k, world in enumerate(simulated.worlds)
+        if batch.visible[k, 0] >= _SEEN
+    ]
     return np.array(found)
 
 
