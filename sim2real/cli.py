@@ -31,6 +31,7 @@ COMMANDS = {
     "advise": "say what to transfer, how, and which photographs to label next, with the numbers behind it",
     "sweep": "compare methods of adaptation and fine-tuning on held-out photographs, with intervals",
     "gap": "measure how well a model transfers, where the gap comes from, what to do next: one page",
+    "policy-gap": "measure what policies lose in a held-out simulation, by seeing and by moving: one page",
     "compare": "compare two results on the same frames, row by row; results of other frames are refused",
     "gate": "check a result against limits; exit status 3 when one is broken",
     "transfer": "measure the whole way: error against the number of labelled photographs",
@@ -47,6 +48,7 @@ COMMANDS = {
 _PARSED_THERE = {
     "calibrate": ("sim2real.calibrate.command", "calibrate"),
     "advise": ("sim2real.advice.command", "command"),
+    "policy-gap": ("sim2real.gap.policies.command", "command"),
 }
 # Flags that may be left out before the first words of a command.
 _POSITIONAL = {"compare": ("--first", "--second"), "gate": ("--result",)}

@@ -148,6 +148,39 @@ class RolloutConfig:
 
 
 @dataclass(frozen=True)
+class PolicyGapConfig:
+    """Measure what policies lose in the held-out simulation, by seeing and by moving: one page and JSON."""
+
+    env: str
+    """id of the source environment, such as sim2real/PandaPush-v0"""
+    out: Path
+    """new folder for policy_gap.html, policy_gap.json and the episodes"""
+    policies: tuple[str, ...] = ("expert",)
+    """run folders of train or distill; expert; or an expert with a fault, such as "expert:noise 0.4". The page tells
+    most about the first; three or more are also ranked"""
+    see: Path | None = None
+    """folder of a run of distill whose eye finds the objects for policies that see the state"""
+    rig: str | None = None
+    """station for ids without an arm: a shipped rig's name or a TOML file"""
+    stations: int = 6
+    """pretend stations of the held-out simulation: MuJoCo, other looks, delays and noise, all hidden"""
+    difficulty: Literal["mild", "medium", "hard"] = "mild"
+    """how far pretend stations are from what the rig file says"""
+    episodes: int = 75
+    """in the source, and at each station"""
+    randomization: str | None = None
+    """preset name or TOML file for the source's worlds; several joined by +; default: always the nominal world"""
+    curves: tuple[str, ...] = ("friction", "mass", "delay", "observation delay", "gain", "action noise")
+    """hidden causes that are planted alone, in several sizes, for the first policy; none: no curves"""
+    curve_episodes: int = 20
+    """at each size of each of these causes"""
+    seed: int = 0
+    """seed of the first episode; the others have the next numbers"""
+    resume: bool = False
+    """go on with an interrupted run: episodes of a policy at a station that are there are kept"""
+
+
+@dataclass(frozen=True)
 class ExportConfig:
     """Write a model or policy as ONNX, check it against torch and measure how long it takes."""
 

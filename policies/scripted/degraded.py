@@ -47,16 +47,17 @@ FAULTS: dict[str, Fault] = {
 class Degraded:
     """Acts as another policy with a fault. Episodes are numbered, and each has its own random numbers."""
 
-    def __init__(self, policy: Any, fault: Fault, seed: int = 0) -> None:
+    def __init__(self, policy: Any, fault: Fault, seed: int = 0, first: int = 0) -> None:
         """Put together.
 
         Args:
             policy: with Stable-Baselines3's `predict`, for one environment.
             fault: of it.
             seed: of noise and laziness; episode k of one object has the same as episode k of another.
+            first: number of its first episode.
         """
         self.policy, self.fault, self.seed = policy, fault, seed
-        self._episode = -1
+        self._episode = first - 1
         self._rng = np.random.default_rng(seed)
         self._waiting: deque[NDArray[np.float64]] = deque()
 

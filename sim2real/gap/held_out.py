@@ -85,13 +85,18 @@ def at_stations(
 
 
 def over_stations(results: Sequence[StationResult]) -> Estimate:
-    """Return the mean success over stations.
+    """Return the mean success over stations; see `mean_success`."""
+    return mean_success(np.array([[r.success for r in result.records] for result in results]))
+
+
+def mean_success(successes: NDArray[np.bool_]) -> Estimate:
+    """Return the mean of successes (S, E) at S stations from the same E starts.
 
     The interval is one over stations and over starts, which stations share, and at least as wide as Wilson's of
     all episodes: where every episode ended alike, spread knows no doubt.
     """
-    successes = np.array([[r.success for r in result.records] for result in results], np.float64)
-    drawn, wilson = mean_estimate(successes, "1"), success_rate(int(successes.sum()), successes.size)
+    drawn = mean_estimate(successes.astype(np.float64), "1")
+    wilson = success_rate(int(successes.sum()), successes.size)
     return Estimate(
         drawn.value,
         min(drawn.low, wilson.low),

@@ -1,0 +1,1 @@
+"""Who plays, what happened, and what it looked like."""
