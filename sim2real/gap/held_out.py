@@ -99,8 +99,8 @@ def mean_success(successes: NDArray[np.bool_]) -> Estimate:
     wilson = success_rate(int(successes.sum()), successes.size)
     return Estimate(
         drawn.value,
-        min(drawn.low, wilson.low),
-        max(drawn.high, wilson.high),
+        max(min(drawn.low, wilson.low), 0.0),
+        min(max(drawn.high, wilson.high), 1.0),
         drawn.confidence,
         successes.size,
         "1",

@@ -86,7 +86,7 @@ def result_of(config: PolicyGapConfig, scene: Scene, measured: Measurement) -> d
     """Return everything as plain data, with the verdict and what to do next."""
     stations, contenders = measured.stations, measured.contenders
     rows = [
-        policy_row(c.name, c.acting.sight, acting, knowing, config.seed)
+        policy_row(c.name, c.acting.sight, acting, knowing, scene.step_limit, config.seed)
         for c, (acting, knowing) in zip(contenders, measured.played, strict=True)
     ]
     hidden: list[dict[str, Any]] = [to_plain(s.hidden(scene.rig, scene.nominal)) for s in stations]

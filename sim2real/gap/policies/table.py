@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.estimate import Estimate
 from calibration.records import to_plain
 from policies.evaluation import success_rate
 from sim2real.gap.held_out import mean_success
@@ -36,7 +35,9 @@ class Played:
         return self.source.succeeded(), np.stack([one.succeeded() for one in self.target])
 
 
-def policy_row(name: str, sight: str, acting: Played, knowing: Played | None, seed: int) -> dict[str, Any]:
+def policy_row(
+    name: str, sight: str, acting: Played, knowing: Played | None, step_limit: int, seed: int
+) -> dict[str, Any]:
     """Return all that is known of a policy.
 
     Args:
@@ -44,12 +45,13 @@ def policy_row(name: str, sight: str, acting: Played, knowing: Played | None, se
         sight: how it sees.
         acting: its episodes.
         knowing: those with the true state in place of what an eye finds, where there is one.
+        step_limit: of an episode.
         seed: of resampling.
     """
-    row = {"name": name, "sight": sight, **_numbers(acting, seed), "true_state": None, "split": None}
+    row = {"name": name, "sight": sight, **_numbers(acting, step_limit, seed), "true_state": None, "split": None}
     if knowing is not None:
         seen, known = acting.successes(), knowing.successes()
-        row["true_state"] = _numbers(knowing, seed)
+        row["true_state"] = _numbers(knowing, step_limit, seed)
         row["split"] = asdict(seeing_and_moving(FourWays(known[0], seen[0], known[1], seen[1]), seed))
     return row
 
@@ -59,11 +61,15 @@ def worst_station(acting: Played) -> int:
     return int(np.argmin(acting.successes()[1].mean(axis=1)))
 
 
-def _numbers(played: Played, seed: int) -> dict[str, Any]:
+def _numbers(played: Played, step_limit: int, seed: int) -> dict[str, Any]:
     source, target = played.successes()
     return {
-        "source": {"success": to_plain(_rate(source)), **_ways([played.source]), "successes": _bits(source)},
-        "target": {"success": to_plain(mean_success(target)), **_ways(played.target)},
+        "source": {
+            "success": to_plain(_rate(source)),
+            **_ways([played.source], step_limit),
+            "successes": _bits(source),
+        },
+        "target": {"success": to_plain(mean_success(target)), **_ways(played.target, step_limit)},
         "drop": to_plain(drop(source, target)),
         "fewer": to_plain(with_fewer(source, target, seed)),
         "stations": [
@@ -71,7 +77,7 @@ def _numbers(played: Played, seed: int) -> dict[str, Any]:
                 "station": one.place,
                 "success": to_plain(_rate(own)),
                 "drop": to_plain(drop(source, own[np.newaxis])),
-                **_ways([one]),
+                **_ways([one], step_limit),
                 "successes": _bits(own),
             }
             for one, own in zip(played.target, target, strict=True)
@@ -88,12 +94,15 @@ def _bits(successes: NDArray[np.bool_]) -> str:
     return "".join("01"[int(s)] for s in successes)
 
 
-def _ways(places: Sequence[Episodes]) -> Mapping[str, Any]:
+def _ways(places: Sequence[Episodes], step_limit: int) -> Mapping[str, Any]:
     """Return mean return and time to success over places with the same starts."""
     steps = np.stack([one.steps_to_success() for one in places])
     reached = int(np.isfinite(steps).sum())
-    time: Estimate | None = mean_estimate(steps, "steps") if reached else None
-    return {
-        "return": to_plain(mean_estimate([one.returns for one in places], "1")),
-        "steps_to_success": None if time is None else {**asdict(time), "episodes": reached},
-    }
+    found: dict[str, Any] = {"return": to_plain(mean_estimate([one.returns for one in places], "1"))}
+    found["steps_to_success"] = None
+    if reached:
+        time = mean_estimate(steps, "steps")
+        # Of a few episodes the interval would be wider than what can be.
+        time = replace(time, low=max(time.low, 1.0), high=min(time.high, float(step_limit)))
+        found["steps_to_success"] = {**asdict(time), "episodes": reached}
+    return found
