@@ -173,7 +173,9 @@ class PolicyGapConfig:
     curves: tuple[str, ...] = ("friction", "mass", "delay", "observation delay", "gain", "action noise")
     """hidden causes that are planted alone, in several sizes, for the first policy; none: no curves"""
     curve_episodes: int = 20
-    """at each size of each of these causes"""
+    """at each size of each of these causes, and with each cause of the worst station alone"""
+    worst: bool = True
+    """play the causes of the first policy's worst station one at a time"""
     seed: int = 0
     """seed of the first episode; the others have the next numbers"""
     resume: bool = False

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from calibration.errors import InputError
 from calibration.records import to_plain, write_json
+from envs.standin.causes import CAUSES
 from envs.standin.station import Station
 from sim2real.environments import check_held_out
-from sim2real.gap.policies.curves import SIZES, Curve, chosen_causes, curve_of, planted
-from sim2real.gap.policies.page import write_page
+from sim2real.gap.policies.curves import SIZES, Curve, chosen_causes, curve_of, nothing_hidden, planted
 from sim2real.gap.policies.playing.actors import Actor, Contender, find_contenders
 from sim2real.gap.policies.playing.pieces import Episodes, episodes_of
 from sim2real.gap.policies.playing.strips import film
 from sim2real.gap.policies.result import Measurement, Scene, result_of, scene_of
 from sim2real.gap.policies.table import Played, worst_station
+from sim2real.gap.policies.telling.page import write_page
+from sim2real.gap.policies.worst import CauseAlone, causes_alone
 from sim2real.policy_configs import PolicyGapConfig
 from sim2real.progress import progress
 from sim2real.runs import RunFolder
@@ -51,12 +54,12 @@ def policy_gap(config: PolicyGapConfig) -> Path:
     page = config.out / PAGE
     if run.finished:
         return page
-    played, points = _play(config, contenders, stations, causes)
-    curves = [_curve(cause, config, points, scene) for cause in causes]
-    first = played[0][0]
+    played = _play(config, contenders, stations)
+    first, actor = played[0][0], contenders[0].acting
     k = worst_station(first)
-    strips = film(config, contenders[0].acting, stations[k], first.target[k])
-    result = result_of(config, scene, Measurement(contenders, stations, played, curves, strips))
+    curves, causes_there = _single_causes(config, actor, stations[k], causes, scene)
+    strips = film(config, actor, stations[k], first.target[k])
+    result = result_of(config, scene, Measurement(contenders, stations, played, curves, causes_there, strips))
     write_json(config.out / JSON, result)
     write_page(result, curves, strips, page)
     run.finish({"page": str(page), "policies": len(contenders)})
@@ -75,37 +78,59 @@ def _check(config: PolicyGapConfig) -> None:
 
 
 def _play(
-    config: PolicyGapConfig, contenders: Sequence[Contender], stations: Sequence[Station], causes: Sequence[str]
-) -> tuple[list[tuple[Played, Played | None]], dict[Station, Episodes]]:
-    """Return episodes of every policy at every place, and of the first at the points of the curves."""
-    ways = sum(1 if c.knowing is None else 2 for c in contenders)
-    points = list(dict.fromkeys(planted(cause, size) for cause in causes for size in SIZES))
-    total = ways * (1 + len(stations)) * config.episodes + len(points) * config.curve_episodes
-    done = 0
-    with progress("policy gap", total, "episodes") as advance:
-
-        def play(one: Actor, station: Station | None, count: int, name: str) -> Episodes:
-            nonlocal done
-            file = config.out / EPISODES / f"{name}.json"
-            found = episodes_of(config, one, station, count, file, lambda n: advance(done + n))
-            done += count
-            return found
+    config: PolicyGapConfig, contenders: Sequence[Contender], stations: Sequence[Station]
+) -> list[tuple[Played, Played | None]]:
+    """Return episodes of every policy at every place, as it acts and with the true state where it has an eye."""
+    places: list[Station | None] = [None, *stations]
+    ways = [way for c in contenders for way in (c.acting, c.knowing) if way is not None]
+    with _player(config, "policies", len(ways) * len(places), config.episodes) as play:
 
         def everywhere(number: int, one: Actor) -> Played:
             name = f"policy{number}-{one.sight.replace(' ', '-')}"
-            source = play(one, None, config.episodes, f"{name}-source")
-            target = [play(one, s, config.episodes, f"{name}-station{s.seed}") for s in stations]
-            return Played(source, tuple(target))
+            source = play(one, None, f"{name}-source")
+            return Played(source, tuple(play(one, s, f"{name}-station{s.seed}") for s in stations))
 
-        played = [
+        return [
             (everywhere(k, c.acting), None if c.knowing is None else everywhere(k, c.knowing))
             for k, c in enumerate(contenders)
         ]
-        first = contenders[0].acting
-        at = {point: play(first, point, config.curve_episodes, f"curve{k}") for k, point in enumerate(points)}
-    return played, at
 
 
-def _curve(cause: str, config: PolicyGapConfig, points: dict[Station, Episodes], scene: Scene) -> Curve:
-    hidden = planted(cause, SIZES[-1]).hidden(scene.rig, scene.nominal)
-    return curve_of(cause, {size: points[planted(cause, size)] for size in SIZES}, to_plain(hidden.get(cause, {})))
+def _single_causes(
+    config: PolicyGapConfig, actor: Actor, worst: Station, causes: Sequence[str], scene: Scene
+) -> tuple[list[Curve], list[CauseAlone]]:
+    """Return curves of the causes, and what each cause of the worst station costs alone."""
+    nowhere = nothing_hidden()
+    points = [p for p in dict.fromkeys(planted(c, size) for c in causes for size in SIZES) if p != nowhere]
+    hidden: dict[str, Any] = to_plain(worst.hidden(scene.rig, scene.nominal)) if config.worst else {}
+    if actor.sight == "true state":
+        hidden = {cause: values for cause, values in hidden.items() if CAUSES[cause].of == "moving"}
+    if not points and not hidden:
+        return [], []
+    with _player(config, "single causes", 1 + len(points) + len(hidden), config.curve_episodes) as play:
+        nothing = play(actor, nowhere, "nothing-hidden")
+        at = {nowhere: nothing, **{p: play(actor, p, f"curve{k}") for k, p in enumerate(points)}}
+        there = causes_alone(worst, hidden, lambda s, c: play(actor, s, f"worst-{c.replace(' ', '-')}"), nothing)
+    curves = []
+    for cause in causes:
+        values = to_plain(planted(cause, SIZES[-1]).hidden(scene.rig, scene.nominal).get(cause, {}))
+        curves.append(curve_of(cause, {size: at[planted(cause, size)] for size in SIZES}, values))
+    return curves, there
+
+
+@contextmanager
+def _player(
+    config: PolicyGapConfig, title: str, pieces: int, episodes: int
+) -> Iterator[Callable[[Actor, Station | None, str], Episodes]]:
+    """Give what plays a policy at a place under a name, with a bar over all pieces."""
+    done = 0
+    with progress(title, pieces * episodes, "episodes") as advance:
+
+        def play(one: Actor, station: Station | None, name: str) -> Episodes:
+            nonlocal done
+            file = config.out / EPISODES / f"{name}.json"
+            found = episodes_of(config, one, station, episodes, file, lambda n: advance(done + n))
+            done += episodes
+            return found
+
+        yield play

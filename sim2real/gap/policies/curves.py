@@ -68,9 +68,14 @@ def chosen_causes(given: tuple[str, ...]) -> tuple[str, ...]:
     return given
 
 
+def nothing_hidden() -> Station:
+    """Return the held-out simulation of the world that the rig file describes."""
+    return Station.planted(["mass"], _NOTHING)
+
+
 def planted(cause: str, size: float) -> Station:
-    """Return the station of a point; size 0 is the same nominal one for every cause."""
-    return Station.planted([cause], size) if size else Station.planted(["mass"], _NOTHING)
+    """Return the station of a point; size 0 is the same for every cause."""
+    return Station.planted([cause], size) if size else nothing_hidden()
 
 
 def curve_of(cause: str, episodes: Mapping[float, Episodes], values: Mapping[str, Any]) -> Curve:

@@ -20,8 +20,8 @@ from sim2real.gap.policies.curves import Curve
 from sim2real.gap.policies.playing.actors import Contender
 from sim2real.gap.policies.playing.strips import Strip
 from sim2real.gap.policies.table import Played, policy_row, worst_station
-from sim2real.gap.policies.values import largest_causes
-from sim2real.gap.policies.verdict import as_plain, next_steps, verdict
+from sim2real.gap.policies.telling.verdict import as_plain, next_steps, verdict
+from sim2real.gap.policies.worst import CauseAlone
 from sim2real.gap.protocol import Protocol
 from sim2real.policy_configs import PolicyGapConfig
 
@@ -57,6 +57,7 @@ class Measurement:
         stations: of the held-out simulation.
         played: for each policy its episodes as it acts, and with the true state where it has an eye.
         curves: of the first policy.
+        causes: what those of the first policy's worst station cost it alone, the largest loss first.
         strips: of the first policy at its worst station.
     """
 
@@ -64,6 +65,7 @@ class Measurement:
     stations: Sequence[Station]
     played: Sequence[tuple[Played, Played | None]]
     curves: Sequence[Curve]
+    causes: Sequence[CauseAlone]
     strips: Sequence[Strip]
 
 
@@ -113,8 +115,7 @@ def result_of(config: PolicyGapConfig, scene: Scene, measured: Measurement) -> d
             "station": stations[k].name,
             "success": rows[0]["stations"][k]["success"],
             "drop": rows[0]["stations"][k]["drop"],
-            "causes": largest_causes(stations[k].sizes(), list(hidden[k]), contenders[0].acting.sight != "true state"),
-            "hidden": hidden[k],
+            "causes": to_plain(measured.causes),
         },
         "agreement": _agreement(measured, config.seed),
         "curves": to_plain(measured.curves),

@@ -77,6 +77,11 @@ def test_the_numbers_are_those_of_the_episodes(folder: Path) -> None:
     # Reach has nothing to carry.
     assert result["curves"][1]["values"] == {}
     assert len({p["rate"]["value"] for p in result["curves"][1]["points"]}) == 1
+    causes = result["worst"]["causes"]
+    assert {"delay", "backlash", "action noise"} <= {c["cause"] for c in causes}
+    assert "light" not in {c["cause"] for c in causes}
+    losses = [c["loss"]["value"] for c in causes]
+    assert losses == sorted(losses, reverse=True)
     protocol = read_protocol(result["protocol"], "here")
     assert (protocol.target, protocol.episode_seeds, protocol.step_limit) == ("held-out simulation", (0, 1, 2, 3), 50)
     assert protocol.environment == "sim2real/PandaReach-v0"
@@ -130,7 +135,7 @@ def test_finished_pieces_are_kept(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.slow  # the held-out simulation draws pictures of the whole camera
 def test_seeing_is_told_from_moving(eye: Path, tmp_path: Path) -> None:
     config = replace(
-        CONFIG, env="PandaPush-v0", policies=("expert",), see=eye, stations=1, episodes=2, curves=("none",)
+        CONFIG, env="PandaPush-v0", policies=("expert",), see=eye, stations=1, episodes=2, curves=("none",), worst=False
     )
     result = numbers(policy_gap(replace(config, out=tmp_path / "run")).parent)
     (row,) = result["policies"]

@@ -1,6 +1,6 @@
 """Hidden values in words."""
 
-from sim2real.gap.policies.values import largest_causes, said_values
+from sim2real.gap.policies.telling.values import said_values
 
 
 def test_the_same_change_of_many_parts_is_said_once() -> None:
@@ -13,10 +13,3 @@ def test_the_same_change_of_many_parts_is_said_once() -> None:
     assert said_values({"bodies.table.texture": "planks:3"}, {"bodies.table.texture": "none"}) == (
         "texture none to planks:3"
     )
-
-
-def test_what_pictures_hide_counts_for_those_who_look() -> None:
-    sizes = {"light": 0.9, "mass": 0.5, "delay": 0.7, "friction": 0.8}
-    hidden = ["light", "mass", "delay"]
-    assert largest_causes(sizes, hidden, pictures=False) == ["delay", "mass"]
-    assert largest_causes(sizes, hidden, pictures=True, count=2) == ["light", "delay"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sim2real.gap.policies.verdict import next_steps, verdict
+from sim2real.gap.policies.telling.verdict import next_steps, verdict
 
 
 def share(value: float, half: float = 0.05) -> dict[str, Any]:
@@ -22,12 +22,11 @@ def row(name: str, source: float, target: float) -> dict[str, Any]:
     }
 
 
-def result(first: dict[str, Any], *others: dict[str, Any], curves: Any = ()) -> dict[str, Any]:
+def result(first: dict[str, Any], *others: dict[str, Any], curves: Any = (), causes: Any = ()) -> dict[str, Any]:
     worst = {
         "station": "held-out simulation 3 (mild)",
         "drop": first["drop"],
-        "causes": ["delay", "mass"],
-        "hidden": {"delay": {"actuation.delay_s": 0.09}, "mass": {"masses.cube.mass_scale": 2.0}},
+        "causes": list(causes),
     }
     return {
         "env": "sim2real/PandaPush-v0",
@@ -36,6 +35,7 @@ def result(first: dict[str, Any], *others: dict[str, Any], curves: Any = ()) -> 
         "stations": [{}] * 6,
         "curves": list(curves),
         "worst": worst,
+        "settings": {"curve_episodes": 20},
         "nominal": {"actuation.delay_s": 0.0, "masses.cube.mass_scale": 1.0},
     }
 
@@ -53,26 +53,26 @@ def test_the_verdict_says_what_is_lost_or_that_nothing_shows(source: float, targ
     assert verdict(result(row("expert", source, target))).endswith(said)
 
 
-def test_seeing_or_moving_comes_first_then_causes_then_the_worst_station() -> None:
+def test_seeing_or_moving_comes_first_then_the_worst_station_then_other_causes() -> None:
     first = row("push", 0.9, 0.5)
     first["split"] = {"gap": share(0.4), "shares": [{"group": "seeing", "explained": share(0.3)}]}
-    curves = [
-        {"cause": "mass", "values": {"masses.cube.mass_scale": 2.0}, "loss": share(0.2)},
-        {"cause": "delay", "values": {"actuation.delay_s": 0.1}, "loss": share(0.5)},
-        {"cause": "gain", "values": {}, "loss": share(0.02)},
-    ]
-    found = next_steps(result(first, curves=curves))
+    mass = {"cause": "mass", "values": {"masses.cube.mass_scale": 2.0}, "loss": share(0.2)}
+    delay = {"cause": "delay", "values": {"actuation.delay_s": 0.1}, "loss": share(0.5)}
+    gain: dict[str, Any] = {"cause": "gain", "values": {}, "loss": share(0.02)}
+    there = {**delay, "values": {"actuation.delay_s": 0.04}, "loss": share(0.3)}
+    found = next_steps(result(first, curves=[mass, delay, gain], causes=[there, {**mass, "loss": share(0.01)}]))
     assert [s.what.split(",")[0] for s in found] == [
         "Mend seeing first",
+        "Look at held-out simulation 3 (mild)",
         "Measure delay",
         "Measure mass",
-        "Look at held-out simulation 3 (mild)",
     ]
     assert found[0].command == "sim2real distill --randomization wide"
-    assert found[1].points == pytest.approx((0.5, 0.45, 0.55))
-    assert found[1].command == "sim2real calibrate timing"
-    assert "delay_s 0 to 0.1" in found[1].what
-    assert "delay (delay_s 0 to 0.09); mass (mass_scale 1 to 2)" in found[3].what
+    assert found[1].points == pytest.approx((0.4, 0.35, 0.45))
+    assert found[2].points == pytest.approx((0.3, 0.25, 0.35))
+    assert found[2].command == "sim2real calibrate timing"
+    assert "alone, as at held-out simulation 3 (mild) (delay_s 0 to 0.04)" in found[2].what
+    assert "alone, at size 1 (mass_scale 1 to 2)" in found[3].what
 
 
 def test_a_policy_that_does_better_there_is_named_and_doubt_is_told() -> None:

@@ -13,12 +13,12 @@ from markupsafe import Markup
 from calibration.records import write_text
 from sim2real.gap.policies.curves import Curve
 from sim2real.gap.policies.playing.strips import Strip
-from sim2real.gap.policies.plots import Spot, robustness, scatter
-from sim2real.gap.policies.values import said_values
-from sim2real.gap.policies.verdict import said
+from sim2real.gap.policies.telling.plots import Spot, robustness, scatter
+from sim2real.gap.policies.telling.values import said_values
+from sim2real.gap.policies.telling.verdict import said
 from sim2real.report_images import encode
 
-_TEMPLATES = Path(__file__).parents[2] / "templates"
+_TEMPLATES = Path(__file__).parents[3] / "templates"
 _TILE_PX = 200
 
 
@@ -37,6 +37,11 @@ class Shown:
         three = [estimate[k] for k in ("value", "low", "high")] if isinstance(estimate, Mapping) else list(estimate)
         value, low, high = (f"{100 * v:+.0f}".replace("-0", "0").replace("+0", "0") for v in three)
         return f"{value} [{low}, {high}]"
+
+    def cost(self, points: Sequence[float]) -> str:
+        """Return what something costs with its interval, in points of per cent."""
+        value, low, high = (f"{100 * v:.0f}".replace("-0", "0") for v in points)
+        return f"{value} points [{low}, {high}]"
 
     def number(self, estimate: Mapping[str, Any] | None, digits: int = 1) -> str:
         """Return an estimate with its interval; a dash where there is none."""

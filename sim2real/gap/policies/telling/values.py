@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-from envs.standin.causes import CAUSES
 
 # Fewer of one cause are said one by one.
 _MOST = 2
@@ -25,19 +23,6 @@ def said_values(values: Mapping[str, Any], nominal: Mapping[str, Any]) -> str:
             found.append(text)
     more = len(found) - _MOST
     return "; ".join(found[:_MOST]) + (f"; and {more} more" if more > 0 else "")
-
-
-def largest_causes(sizes: Mapping[str, float], hidden: Sequence[str], pictures: bool, count: int = 4) -> list[str]:
-    """Return the causes of which a station has most, as a share of what one with no calibration may have.
-
-    Args:
-        sizes: of all causes.
-        hidden: causes that change anything here.
-        pictures: whether what changes pictures matters to the policy.
-        count: of the causes.
-    """
-    there = [c for c in hidden if pictures or CAUSES[c].of == "moving"]
-    return sorted(there, key=lambda c: -sizes[c])[:count]
 
 
 def _said(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from envs.standin.causes import CAUSES
 from envs.standin.station import NAME
 from sim2real.gap.policies.split import MOVING
-from sim2real.gap.policies.values import said_values
+from sim2real.gap.policies.telling.values import said_values
 
 _MOST_CAUSES = 3
 # What pins a cause down, or lets a policy learn to live with it.
@@ -67,7 +67,7 @@ def verdict(result: Mapping[str, Any]) -> str:
 def next_steps(result: Mapping[str, Any]) -> list[NextStep]:
     """Return what to do next: seeing or moving, then single causes, the worst station, and doubt that is left."""
     row = result["policies"][0]
-    found = [*_split(row["split"]), *_causes(result["curves"], result["nominal"]), *_worst(result)]
+    found = [*_split(row["split"]), *_worst(result), *_causes(result)]
     others = result["policies"][1:]
     best = max(others, key=lambda r: r["target"]["success"]["value"], default=None)
     if best is not None and best["target"]["success"]["value"] > row["target"]["success"]["value"]:
@@ -109,37 +109,56 @@ def _split(split: Mapping[str, Any] | None) -> list[NextStep]:
     ]
 
 
-def _causes(curves: Sequence[Mapping[str, Any]], nominal: Mapping[str, Any]) -> list[NextStep]:
-    sure = sorted((c for c in curves if c["loss"]["low"] > 0), key=lambda c: -c["loss"]["value"])
-    return [
-        NextStep(
-            f"Measure {c['cause']}, or train with it varied: {said_values(c['values'], nominal)} costs",
-            _points(c["loss"]),
-            f"{c['cause']} alone at size 1 against none, the same starts",
-            _MEASURED_BY.get(c["cause"], _randomized(c["cause"])),
-        )
-        for c in sure[:_MOST_CAUSES]
-    ]
-
-
 def _worst(result: Mapping[str, Any]) -> list[NextStep]:
+    """Return what costs most at the worst station."""
     worst = result["worst"]
     if worst["drop"]["low"] <= 0:
         return []
-    causes = "; ".join(f"{c} ({said_values(worst['hidden'][c], result['nominal'])})" for c in worst["causes"])
-    first = worst["causes"][0] if worst["causes"] else None
+    found = [
+        NextStep(
+            f"Look at {worst['station']}, the worst: it loses",
+            _points(worst["drop"]),
+            "success there against the source, the same starts",
+            f"sim2real rollout --env {result['env']} --held-out {len(result['stations'])} "
+            f"--difficulty {result['difficulty']}",
+        )
+    ]
+    sure = [c for c in worst["causes"] if c["loss"]["low"] > 0]
+    for c in sure[:_MOST_CAUSES]:
+        what = f"{_mend(c['cause'])}; alone, as at {worst['station']} ({said_values(c['values'], result['nominal'])}), "
+        found.append(
+            NextStep(
+                what + "it costs",
+                _points(c["loss"]),
+                f"{result['settings']['curve_episodes']} episodes with it and without, the same starts",
+                _command(c["cause"]),
+            )
+        )
+    return found
+
+
+def _causes(result: Mapping[str, Any]) -> list[NextStep]:
+    """Return what costs most at its largest size, of causes that were not told at the worst station."""
+    told = {c["cause"] for c in result["worst"]["causes"] if c["loss"]["low"] > 0}
+    sure = [c for c in result["curves"] if c["loss"]["low"] > 0 and c["cause"] not in told]
     return [
         NextStep(
-            f"Look at {worst['station']}, the worst: what it has most of is {causes}; it loses",
-            _points(worst["drop"]),
-            "success there against the source, the same starts; size of hidden values against their largest",
-            "sim2real train --randomization dynamics" if first is None else _MEASURED_BY.get(first, _randomized(first)),
+            f"{_mend(c['cause'])}; alone, at size 1 ({said_values(c['values'], result['nominal'])}), it costs",
+            _points(c["loss"]),
+            f"{result['settings']['curve_episodes']} episodes with it and without, the same starts",
+            _command(c["cause"]),
         )
+        for c in sorted(sure, key=lambda c: -c["loss"]["value"])[:_MOST_CAUSES]
     ]
 
 
-def _randomized(cause: str) -> str:
-    return f"sim2real train --randomization {'dynamics' if CAUSES[cause].of == 'moving' else 'wide'}"
+def _mend(cause: str) -> str:
+    return f"Measure {cause}, or train with it varied"
+
+
+def _command(cause: str) -> str:
+    varied = "dynamics" if CAUSES[cause].of == "moving" else "wide"
+    return _MEASURED_BY.get(cause, f"sim2real train --randomization {varied}")
 
 
 def _points(estimate: Mapping[str, Any]) -> tuple[float, float, float]:

@@ -1,0 +1,1 @@
+"""What people read: the verdict, hidden values in words, plots, the page."""
