@@ -31,6 +31,7 @@ class RunScore:
         raw_torque_r2: the same against the torque as measured, with the sensor's noise and ripple.
         motion_rad: root mean square error of simulated positions, over windows and joints.
         rods_motion_rad: the same for uniform rods without friction.
+        parameters: (P,) of the arm, identified from the other runs.
     """
 
     run: str
@@ -38,6 +39,7 @@ class RunScore:
     raw_torque_r2: dict[int, float]
     motion_rad: float
     rods_motion_rad: float
+    parameters: tuple[float, ...]
 
     @property
     def times_better(self) -> float:
@@ -104,5 +106,5 @@ def leave_one_run_out(
         errors = [motion_error(simulator(model, p), [log], horizon_s, settings.filters) for p in (fit.parameters, rods)]
         r2 = torque_r2(model, fit.parameters, log, settings.filters)
         raw = torque_r2(model, fit.parameters, log, settings.filters, raw=True)
-        out.append(RunScore(log.name, r2, raw, errors[0], errors[1]))
+        out.append(RunScore(log.name, r2, raw, errors[0], errors[1], tuple(fit.parameters.tolist())))
     return tuple(out)

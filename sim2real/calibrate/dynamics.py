@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
+from calibration.dynamics.feasible import base_parameters, uniform_rods
 from calibration.dynamics.filtering import torque_equations
 from calibration.dynamics.identify import ArmFit, IdentifySettings, identify
 from calibration.dynamics.logs import MotionLog, read_logs
 from calibration.dynamics.model import ArmModel
-from calibration.dynamics.scoring import leave_one_run_out
+from calibration.dynamics.scoring import RunScore, leave_one_run_out
+from calibration.dynamics.simulate import simulator
 from calibration.errors import InputError
 from calibration.pendulum import PendulumRig, load_pendulum
-from calibration.records import write_text
+from calibration.records import write_json, write_text
 from sim2real.calibrate.configs import DynamicsConfig
 from sim2real.calibrate.inputs import new_folder
 from sim2real.calibrate.page import Plot, write_calibration
 from sim2real.calibrate.plots import curves
+from sim2real.gap.replay import ReplayCurve, as_plain, replay, replay_svg
 
 
 def run(config: DynamicsConfig) -> tuple[str, int]:
@@ -46,14 +50,23 @@ def run(config: DynamicsConfig) -> tuple[str, int]:
     used = [log for log in logs if log.name not in config.test_runs]
     fit = identify(model, used, str(config.real), settings)
     plots = [_torques(fit, log, settings) for log in logs[:2]]
-    rows = []
+    rows, scores = [], []
     if len(logs) > 1:
-        for score in leave_one_run_out(model, logs, settings):
-            if config.test_runs and score.run not in config.test_runs:
-                continue
+        scored = leave_one_run_out(model, logs, settings)
+        scores = [s for s in scored if not config.test_runs or s.run in config.test_runs]
+        for score in scores:
             r2 = ", ".join(f"joint {joint}: {value:.3f}" for joint, value in score.torque_r2.items())
             times = f"{score.times_better:.1f}"
             rows.append((score.run, r2, f"{score.motion_rad:.4f}", f"{score.rods_motion_rad:.4f}", times))
+        left_out = {log.name: log for log in logs}
+        replayed = _replayed(model, rig, [left_out[s.run] for s in scores], scores, settings)
+        write_json(out / "replay.json", as_plain(replayed, config.real.name, [s.run for s in scores]))
+        over = f"mean over {len(scores)} runs with 95 % intervals" if len(scores) > 1 else f"run {scores[0].run}"
+        caption = (
+            f"Left-out runs replayed open loop: recorded torques, from the measured state; {over}. "
+            "replay.json has the numbers."
+        )
+        plots.append(Plot(replay_svg(replayed, "replay", caption), caption))
     header = (
         "left-out run",
         "R2 of torque, driven joints",
@@ -70,6 +83,19 @@ def run(config: DynamicsConfig) -> tuple[str, int]:
     write_pendulum(out / "pendulum.toml", made)
     line = write_calibration(out, f"Dynamics of {rig.name}", fit.record, plots, (), [("Left-out runs", header, rows)])
     return f"{line}; {out / 'pendulum.toml'}", 0 if fit.record.is_usable else 3
+
+
+def _replayed(
+    model: ArmModel, rig: PendulumRig, logs: Sequence[MotionLog], scores: Sequence[RunScore], settings: IdentifySettings
+) -> list[ReplayCurve]:
+    """Return open-loop errors of left-out runs, by arms identified from the other runs and by arms that were not."""
+    known = {
+        "as in the pendulum's file": base_parameters(model, rig.links),
+        "uniform rods": uniform_rods(model, [settings.rod_mass_kg] * model.joints),
+    }
+    arms = {"identified from the other runs": [simulator(model, np.array(s.parameters)) for s in scores]}
+    arms |= {name: [simulator(model, parameters)] * len(logs) for name, parameters in known.items()}
+    return replay(arms, logs, settings.filters)
 
 
 def write_pendulum(path: Path, rig: PendulumRig) -> None:

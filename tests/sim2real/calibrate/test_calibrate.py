@@ -365,7 +365,15 @@ def test_a_pendulum_is_identified_and_written_for_the_simulator(
     found = load_pendulum(str(tmp_path / "run" / "pendulum.toml")).links[0]
     assert found.mass_kg * found.centre_m == pytest.approx(0.32, rel=0.02)
     assert found.inertia_kg_m2 + found.mass_kg * found.centre_m**2 == pytest.approx(0.15, rel=0.03)
-    assert "times better" in (tmp_path / "run" / "page.html").read_text()
+    text = (tmp_path / "run" / "page.html").read_text()
+    assert "times better" in text
+    assert "Left-out runs replayed open loop" in text
+    replayed = json.loads((tmp_path / "run" / "replay.json").read_text())
+    assert replayed["runs"] == ["0", "1"]
+    own, file, rods = (c["points"] for c in replayed["curves"])
+    for mine, theirs in zip(own, file, strict=True):
+        assert mine["error"]["value"] < 0.2 * theirs["error"]["value"]
+    assert len(rods) == len(own)
     status, _, err = _run(capsys, *words, "--test-runs", "nine", "--out", tmp_path / "other")
     assert status == 2
     assert "must name logs of" in err
