@@ -114,9 +114,11 @@ def _worst(result: Mapping[str, Any]) -> list[NextStep]:
     worst = result["worst"]
     if worst["drop"]["low"] <= 0:
         return []
+    costly = [c for c in worst["causes"] if c["loss"]["value"] > 0][:_MOST_CAUSES]
+    most = " and ".join(f"{c['cause']} ({said_values(c['values'], result['nominal'])})" for c in costly)
     found = [
         NextStep(
-            f"Look at {worst['station']}, the worst: it loses",
+            f"Look at {worst['station']}, the worst{f', where alone {most} cost most' if most else ''}: it loses",
             _points(worst["drop"]),
             "success there against the source, the same starts",
             f"sim2real rollout --env {result['env']} --held-out {len(result['stations'])} "
