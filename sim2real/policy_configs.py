@@ -176,6 +176,8 @@ class PolicyGapConfig:
     """at each size of each of these causes, and with each cause of the worst station alone"""
     worst: bool = True
     """play the causes of the first policy's worst station one at a time"""
+    video: bool = True
+    """moving pictures of episodes there, beside their film strips"""
     seed: int = 0
     """seed of the first episode; the others have the next numbers"""
     resume: bool = False

@@ -13,13 +13,14 @@ from markupsafe import Markup
 from calibration.records import write_text
 from sim2real.gap.policies.curves import Curve
 from sim2real.gap.policies.playing.strips import Strip
+from sim2real.gap.policies.telling.moving import moving_url
 from sim2real.gap.policies.telling.plots import Spot, robustness, scatter
 from sim2real.gap.policies.telling.values import said_values
 from sim2real.gap.policies.telling.verdict import said
 from sim2real.report_images import encode
 
 _TEMPLATES = Path(__file__).parents[3] / "templates"
-_TILE_PX = 200
+_TILE_PX, _MOVING_PX = 200, 320
 
 
 class Shown:
@@ -116,6 +117,7 @@ def _strip(strip: Strip) -> dict[str, Any]:
         "strip": strip,
         "nearest_step": nearest,
         "nearest_m": strip.distances_m[nearest],
+        "moving": moving_url(strip.moving, strip.moving_step_s, _MOVING_PX) if strip.moving else None,
         "pictures": [
             (step, strip.distances_m[step], encode(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), _TILE_PX))
             for step, picture in zip(strip.shown, strip.pictures, strict=True)

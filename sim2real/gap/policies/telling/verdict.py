@@ -99,9 +99,10 @@ def _split(split: Mapping[str, Any] | None) -> list[NextStep]:
     first = split["shares"][0]
     moving = first["group"] == MOVING
     command = "sim2real train --randomization dynamics" if moving else "sim2real distill --randomization wide"
+    already = f" ({100 * first['alone']:.0f} points of it in the source already)" if not moving else ""
     return [
         NextStep(
-            f"Mend {first['group']} first",
+            f"Mend {first['group']} first{already}: it explains",
             _points(first["explained"]),
             "the true state in place of pictures, in source and held-out simulation",
             command,

@@ -1,14 +1,17 @@
 """`sim2real policy-gap` as a user runs it."""
 
+import base64
 import importlib.util
 import json
 import re
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from calibration.errors import InputError
 from envs.standin import Station
@@ -21,6 +24,7 @@ from sim2real.gap.policies.command import policy_gap
 from sim2real.gap.policies.playing.actors import find_contenders
 from sim2real.gap.policies.playing.pieces import episodes_of
 from sim2real.gap.policies.playing.strips import chosen_episodes, film
+from sim2real.gap.policies.telling.moving import moving_url
 from sim2real.gap.protocol import read_protocol
 from sim2real.policy_configs import PolicyGapConfig
 
@@ -28,7 +32,14 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("mujoco") is None, reas
 
 THREE = ("expert", "expert:noise 0.8", "expert:late 4")
 CONFIG = PolicyGapConfig(
-    "PandaReach-v0", Path("unset"), THREE, stations=2, episodes=4, curves=("delay", "mass"), curve_episodes=3
+    "PandaReach-v0",
+    Path("unset"),
+    THREE,
+    stations=2,
+    episodes=4,
+    curves=("delay", "mass"),
+    curve_episodes=3,
+    video=False,
 )
 
 
@@ -36,7 +47,7 @@ CONFIG = PolicyGapConfig(
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("policies") / "first"
     words = ["--env", "PandaReach-v0", "--policies", *THREE, "--stations", 2, "--episodes", 4]
-    words += ["--curves", "delay", "mass", "--curve-episodes", 3, "--out", out]
+    words += ["--curves", "delay", "mass", "--curve-episodes", 3, "--no-video", "--out", out]
     assert main(["policy-gap", *map(str, words)]) == 0
     return out
 
@@ -177,8 +188,24 @@ def test_strips_show_the_episodes_that_were_counted(tmp_path: Path) -> None:
         assert len(strip.distances_m) == strip.steps + 1
         assert (strip.distances_m[-1] < 0.05) == strip.success
         assert (strip.shown[0], strip.shown[-1], len(strip.pictures)) == (0, strip.steps, len(strip.shown))
+        assert strip.moving == ()
     with pytest.raises(InputError, match=r"must end after .* steps as it did"):
         film(config, one, station, replace(played, steps=tuple(n + 1 for n in played.steps)))
+
+
+def test_pictures_move_where_they_are_wanted(tmp_path: Path) -> None:
+    config = replace(CONFIG, out=tmp_path, policies=("expert",), video=True)
+    one, station = find_contenders(config)[0].acting, Station(0)
+    played = episodes_of(config, one, station, 2, tmp_path / "piece.json")
+    (strip,) = film(config, one, station, played)
+    assert len(strip.moving) == len({*range(0, strip.steps, 2), strip.steps})
+    assert (strip.moving[0] == strip.pictures[0]).all()
+    assert (strip.moving[-1] == strip.pictures[-1]).all()
+    assert strip.moving_step_s == pytest.approx(2 / 25)
+    url = moving_url(strip.moving, strip.moving_step_s, 64)
+    assert url == moving_url(strip.moving, strip.moving_step_s, 64)
+    found = Image.open(BytesIO(base64.b64decode(url.removeprefix("data:image/webp;base64,"))))
+    assert (found.n_frames, found.size) == (len(strip.moving), (64, 48))  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

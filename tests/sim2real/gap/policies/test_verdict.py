@@ -55,14 +55,14 @@ def test_the_verdict_says_what_is_lost_or_that_nothing_shows(source: float, targ
 
 def test_seeing_or_moving_comes_first_then_the_worst_station_then_other_causes() -> None:
     first = row("push", 0.9, 0.5)
-    first["split"] = {"gap": share(0.4), "shares": [{"group": "seeing", "explained": share(0.3)}]}
+    first["split"] = {"gap": share(0.4), "shares": [{"group": "seeing", "explained": share(0.3), "alone": 0.1}]}
     mass = {"cause": "mass", "values": {"masses.cube.mass_scale": 2.0}, "loss": share(0.2)}
     delay = {"cause": "delay", "values": {"actuation.delay_s": 0.1}, "loss": share(0.5)}
     gain: dict[str, Any] = {"cause": "gain", "values": {}, "loss": share(0.02)}
     there = {**delay, "values": {"actuation.delay_s": 0.04}, "loss": share(0.3)}
     found = next_steps(result(first, curves=[mass, delay, gain], causes=[there, {**mass, "loss": share(0.01)}]))
     assert [s.what.split(",")[0] for s in found] == [
-        "Mend seeing first",
+        "Mend seeing first (10 points of it in the source already): it explains",
         "Look at held-out simulation 3 (mild)",
         "Measure delay",
         "Measure mass",
