@@ -217,10 +217,10 @@ class AxesConfig:
 class BenchmarkConfig:
     """Measure renderers, environments or pretraining side by side with their peers on this machine."""
 
-    what: Literal["rendering", "environments", "pretraining", "predictivity"] = "rendering"
+    what: Literal["rendering", "environments", "pretraining", "predictivity", "attribution"] = "rendering"
     """renderers: views a second, agreement of the pictures; arm environments: steps, resets, pictures, processes;
     pretraining: frames a second beside the same network on data in memory; predictivity: whether success in the source
-    tells success in the held-out simulation, over experts with faults"""
+    tells success in the held-out simulation, over experts with faults; attribution: whether planted causes are found"""
     sizes: tuple[int, ...] = (64, 84, 128, 224)
     """sides of the pictures, pixels; rendering only"""
     rounds: int = 5
@@ -234,11 +234,15 @@ class BenchmarkConfig:
     device: str = "auto"
     """auto (a GPU when there is one), cpu, cuda or cuda:N; pretraining only"""
     env: str = "PandaPush-v0"
-    """id of an arm task; predictivity only"""
+    """id of an arm task; predictivity and attribution only"""
     stations: int = 6
     """of the held-out simulation; predictivity only"""
     episodes: int = 75
-    """in the source and at each station; predictivity only"""
+    """in the source and at each station, and pictures of seeing; predictivity and attribution only"""
+    model: Path | None = None
+    """pretrained model whose seeing is attributed; attribution only"""
+    among: Literal["nominal", "mild", "medium", "hard"] = "nominal"
+    """how far all causes but the planted ones are from nominal; attribution only"""
     out: Path | None = None
     """new JSON file for the figures"""
 
