@@ -239,6 +239,10 @@ class BenchmarkConfig:
     """of the held-out simulation; predictivity only"""
     episodes: int = 75
     """in the source and at each station, and pictures of seeing; predictivity and attribution only"""
+    randomization: str = "dynamics"
+    """of a second source beside the nominal one; predictivity only"""
+    strength: float = 0.6
+    """of that randomization, 0 to 1; predictivity only"""
     model: Path | None = None
     """pretrained model whose seeing is attributed; attribution only"""
     among: Literal["nominal", "mild", "medium", "hard"] = "nominal"
