@@ -217,10 +217,13 @@ class AxesConfig:
 class BenchmarkConfig:
     """Measure renderers, environments or pretraining side by side with their peers on this machine."""
 
-    what: Literal["rendering", "environments", "pretraining", "predictivity", "attribution"] = "rendering"
+    what: Literal["rendering", "environments", "pretraining", "predictivity", "attribution", "shifts", "forecasts"] = (
+        "rendering"
+    )
     """renderers: views a second, agreement of the pictures; arm environments: steps, resets, pictures, processes;
     pretraining: frames a second beside the same network on data in memory; predictivity: whether success in the source
-    tells success in the held-out simulation, over experts with faults; attribution: whether planted causes are found"""
+    tells success in the held-out simulation, over experts with faults; attribution: whether planted causes are found;
+    shifts: how much of planted shifts label-free methods recover; forecasts: whether predicted errors hold"""
     sizes: tuple[int, ...] = (64, 84, 128, 224)
     """sides of the pictures, pixels; rendering only"""
     rounds: int = 5
@@ -242,9 +245,14 @@ class BenchmarkConfig:
     randomization: str = "dynamics"
     """of a second source beside the nominal one; predictivity only"""
     strength: float = 0.6
-    """of that randomization, 0 to 1; predictivity only"""
+    """of that randomization, 0 to 1; of planted shifts, 1 for what wide randomization does not cover; predictivity and
+    shifts only"""
     model: Path | None = None
-    """pretrained model whose seeing is attributed; attribution only"""
+    """pretrained model whose seeing is attributed, or that is adapted; attribution and shifts only"""
+    methods: tuple[str, ...] = ("batchnorm", "coral-layers", "colour")
+    """label-free methods, several joined by +; shifts only"""
+    sweeps: tuple[Path, ...] = ()
+    """folders of `sim2real sweep` with a number of labelled frames and its double; forecasts only"""
     among: Literal["nominal", "mild", "medium", "hard"] = "nominal"
     """how far all causes but the planted ones are from nominal; attribution only"""
     out: Path | None = None
