@@ -38,7 +38,7 @@ COMMANDS = {
     "distill": "teach a camera policy what an expert or a trained policy does (DAgger)",
     "rollout": "let a policy act: records of its episodes and a video of them side by side",
     "export": "write a model or policy as ONNX, checked against torch, with its latency",
-    "benchmark": "measure renderers, environments or pretraining side by side with their peers on this machine",
+    "benchmark": "measure renderers, environments, pretraining or claims of ours on this machine",
     "get": "fetch a public set of real photographs by name",
     "demo": "run the whole way on a held-out simulation, in about five minutes",
     "report": "write the HTML report of a transfer again",
@@ -47,6 +47,7 @@ COMMANDS = {
 _PARSED_THERE = {
     "calibrate": ("sim2real.calibrate.command", "calibrate"),
     "advise": ("sim2real.advice.command", "command"),
+    "benchmark": ("sim2real.benchmarks.command", "command"),
 }
 # Flags that may be left out before the first words of a command.
 _POSITIONAL = {"compare": ("--first", "--second"), "gate": ("--result",)}
@@ -190,12 +191,6 @@ def _trust(told: Any) -> str:
     return text
 
 
-def _benchmark(config: Any) -> int:
-    module = importlib.import_module(f"sim2real.benchmarks.{config.what}")
-    _print(module.benchmark(config))
-    return 0
-
-
 def _sweep(config: Any) -> int:
     from sim2real.sweep.command import sweep
 
@@ -248,7 +243,6 @@ _WORDS = {
 _ACTIONS: dict[str, Callable[[Any], int]] = {
     "info": _info,
     "evaluate": _evaluate,
-    "benchmark": _benchmark,
     "get": _get,
     "sweep": _sweep,
     "gap": _gap,

@@ -15,7 +15,7 @@ from envs.standin.station import NAME
 from policies.checkpoint import load_checkpoint
 from policies.device import pick_device
 from policies.scripted import make_expert
-from sim2real.configs import BenchmarkConfig
+from sim2real.benchmarks.config import BenchmarkConfig
 from sim2real.gap.attribution import Attribution
 from sim2real.gap.planted import attribute_station, seeing_causes
 from sim2real.gap.planted_moving import ENGINE, attribute_behaviour, moving_causes

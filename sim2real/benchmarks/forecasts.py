@@ -14,7 +14,7 @@ from calibration.errors import InputError
 from calibration.estimate import Estimate
 from calibration.records import read_json, to_plain, write_json
 from policies.evaluation import success_rate
-from sim2real.configs import BenchmarkConfig
+from sim2real.benchmarks.config import BenchmarkConfig
 from sim2real.gap.forecast import LEVEL, forecast
 from sim2real.runs import system_info
 

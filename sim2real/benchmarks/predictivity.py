@@ -17,7 +17,7 @@ from calibration.records import to_plain, write_json
 from envs.standin import Station
 from policies.scripted import make_expert
 from policies.scripted.degraded import FAULTS, Degraded, Fault
-from sim2real.configs import BenchmarkConfig
+from sim2real.benchmarks.config import BenchmarkConfig
 from sim2real.gap.held_out import PolicyOutcomes, agreement, policy_outcomes, source_successes
 from sim2real.gap.predictivity import Predictivity
 from sim2real.runs import system_info

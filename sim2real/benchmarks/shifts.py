@@ -25,7 +25,7 @@ from sim2real.adaptation.guards.paired import paired_difference, verdict
 from sim2real.adaptation.methods import chain
 from sim2real.adaptation.problem import Problem
 from sim2real.adaptation.running import run_chain
-from sim2real.configs import BenchmarkConfig
+from sim2real.benchmarks.config import BenchmarkConfig
 from sim2real.distributions import Uniform
 from sim2real.presets import load_preset, rig_spec
 from sim2real.pretrain import prepare_torch
