@@ -20,7 +20,8 @@ class FinetuneConfig:
     out: Path
     """new folder for the run"""
     strategy: str = "lp-ft"
-    """what learns when: head, lp-ft, full, gradual, surgical, last-block, batch-norm, layer-decay, l2-sp, ewc, lora"""
+    """what learns when: head, lp-ft, full, gradual, surgical, last-block, batch-norm, layer-decay, l2-sp, ewc, lora; or
+    scratch: the same network from random weights on the photographs alone, to compare with"""
     rate: float | None = None
     """learning rate of the last phase, others in proportion; default: the strategy's own"""
     find_rate: bool = False
