@@ -48,18 +48,20 @@ def next_steps(
         more: steps from elsewhere, such as a forecast; those without a number come before coverage.
     """
     steps = [s for s in more if s.gain_m is not None]
-    for row in rows[1:]:
-        if row.get("gain") is not None:
-            low, high = row["gain_interval"]
-            steps.append(
-                Step(
-                    f"use the model {row['name']} ({row['selection']})",
-                    row["gain"],
-                    (low, high),
-                    "measured on the scored frames",
-                    f"sim2real evaluate --model {row['name']}",
-                )
+    better = [row for row in rows[1:] if row.get("gain") is not None]
+    if better:
+        # One can be used; what the others bring is in the table of errors.
+        row = max(better, key=lambda r: float(r["gain"]))
+        low, high = row["gain_interval"]
+        steps.append(
+            Step(
+                f"use the model {row['name']} ({row['selection']})",
+                row["gain"],
+                (low, high),
+                "measured on the scored frames",
+                f"sim2real evaluate --model {row['name']}",
             )
+        )
     for share in attribution.shares if attribution is not None else ():
         light = share.group == LIGHT
         steps.append(

@@ -10,8 +10,8 @@ from calibration.estimate import Estimate
 from sim2real.gap.perception.learning import Learning
 from sim2real.report_svg import INK, new_axes, new_figure, page_style, to_svg
 
-_SIZE_PT = (420.0, 300.0)
-_BOX_PT = (50.0, 82.0, 358.0, 206.0)
+_SIZE_PT = (360.0, 310.0)
+_BOX_PT = (48.0, 100.0, 304.0, 200.0)
 
 
 def learning_svg(curve: Learning, start_m: float, unit: str, scale: float) -> str:
@@ -58,7 +58,7 @@ def learning_svg(curve: Learning, start_m: float, unit: str, scale: float) -> st
         figure.legend(
             [handles[0], handles[1], line],
             ["measured, 95 % interval", "forecast, 80 % prediction interval", "simulation only"],
-            loc="lower left", bbox_to_anchor=(0.02, 0.0), ncols=2, frameon=False, columnspacing=1.2, handletextpad=0.5,
+            loc="lower left", bbox_to_anchor=(0.02, 0.0), frameon=False, handletextpad=0.5,
         )  # fmt: skip
         return to_svg(
             figure, "learning", f"Mean error in {unit} against labelled frames: {_said(measured, ahead, scale)}"

@@ -151,7 +151,7 @@ def forecast_step(curve: Learning, model: str, real: str, fitting: int) -> Step 
     if not curve.ahead:
         return None
     ahead, last = curve.ahead[0], curve.points[-1]
-    new = max(0, ahead.labelled - fitting)
+    new = min(ahead.more, max(0, ahead.labelled - fitting))
     cost = f"{new} of them still to be labelled" if new else "all of them labelled already"
     return Step(
         f"{'label' if new else 'use'} {ahead.more} more frames, {ahead.labelled} in place of {last.labelled} ({cost})",

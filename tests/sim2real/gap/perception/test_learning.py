@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim2real.gap.advice import next_steps
+from sim2real.gap.advice import Step, next_steps
 from sim2real.gap.forecast import forecast
 from sim2real.gap.perception.curve import learning_svg
 from sim2real.gap.perception.learning import Learning, forecast_step, learning
@@ -77,19 +77,36 @@ def test_what_next_says_gain_expected_error_and_cost() -> None:
     assert dear is not None
     assert free.what == "use 10 more frames, 20 in place of 10 (all of them labelled already)"
     assert dear.what == "label 10 more frames, 20 in place of 10 (7 of them still to be labelled)"
+    far = forecast_step(curve, "start", "photos", 3)
+    assert far is not None
+    assert "(10 of them still" in far.what  # what the models saw already needs no label
     ahead = curve.ahead[0]
     assert (dear.gain_m, dear.interval_m) == (ahead.gain.value, (ahead.gain.low, ahead.gain.high))
     assert dear.expected_m == (ahead.error.value, ahead.error.low, ahead.error.high)
     assert dear.command.endswith("--frames 20 --out tuned20")
     assert "80 % prediction interval" in dear.source
     assert forecast_step(curve_of({}), "start", "photos", 40) is None
-    # It stands where its gain puts it among the others.
-    rows = [
-        {"name": "start"},
-        *({"name": n, "selection": "none", "gain": g, "gain_interval": (0, g)} for n, g in (("x", 1.0), ("y", 1e-6))),
-    ]
-    names = [s.what for s in next_steps(None, rows, [], [dear])]
-    assert [("x" in names[0].split()), names[1] == dear.what, ("y" in names[2].split())] == [True, True, True]
+
+
+def test_the_list_has_the_best_model_alone_and_the_forecast_where_its_gain_puts_it() -> None:
+    step = forecast_step(curve_of({"a": (5, 0.02), "b": (10, 0.01)}), "start", "photos", 40)
+    assert step is not None
+    assert step.gain_m is not None
+    for gain, place in ((2 * step.gain_m, 1), (step.gain_m / 2, 0)):
+        rows = [
+            {"name": "start"},
+            *(
+                {"name": n, "selection": "none", "gain": g, "gain_interval": (0, g)}
+                for n, g in (("low", gain / 9), ("high", gain), ("harm", -1.0))
+            ),
+        ]
+        steps = next_steps(None, rows, [], [step])
+        assert steps.index(step) == place
+        assert [s.what for s in steps if s is not step] == ["use the model high (none)"]
+    # What has no number comes behind, before coverage.
+    last = Step("label", None, None, "", "")
+    listed = next_steps(None, [{"name": "start"}], [{"axis": "hue", "inside": 0.2}], [last, step])
+    assert [s.what.split(":")[0] for s in listed] == [step.what.split(":")[0], "label", "widen what looks are drawn"]
 
 
 def test_the_picture_tells_measured_and_forecast_apart_and_says_its_numbers() -> None:
