@@ -79,7 +79,7 @@ def finetune(config: FinetuneConfig) -> Path:
     build_strategy(settings.strategy, model, settings)
     data = load_real(config.real, card.rig)
     report_data(data)
-    pool, split = training_pool(card.rig, data, config.frames)
+    pool, split = training_pool(card.rig, data, config.frames, config.test_groups)
     frames = choose_frames(pool, config.frames, config.seed, "fine-tuning")
     start, aligned = start_camera(card, data)
     doubts = check_labelled(card.rig, start, frames, model, device, data.unlabelled, aligned)
@@ -213,16 +213,22 @@ def report_data(data: RealData) -> None:
         logger.warning("faulty, neither trained on nor scored: %s (%s)", file, reason)
 
 
-def training_pool(rig: Rig, data: RealData, count: int) -> tuple[list[RealFrame], Split]:
+def training_pool(
+    rig: Rig, data: RealData, count: int, test_groups: Sequence[str] = ()
+) -> tuple[list[RealFrame], Split]:
     """Return the frames that may be fitted, and the split.
 
-    It is the fitting side of the rig's own split where that has enough frames, else all usable frames.
+    It is the fitting side of the rig's own split where that has enough frames, else all usable frames; with groups that
+    are named to be held out, always the other ones.
+
+    Raises:
+        InputError: groups that do not exist, or that leave nothing to fit.
     """
     frames = list(data.frames)
     if len(frames) >= 2:
-        split = split_frames(rig, frames)
+        split = split_frames(rig, frames, test_groups)
         pool = [f for f in frames if f.file in split.train]
-        if len(pool) >= count:
+        if len(pool) >= count or test_groups:
             return pool, split
     names, hashes = tuple(f.file for f in frames), tuple(f.sha256 for f in frames)
     return frames, Split("all usable frames may be fitted, none is held out", names, (), hashes, "")

@@ -53,7 +53,7 @@ def from_scratch(config: FinetuneConfig) -> Path:
         raise InputError(f"--strategy {SCRATCH} needs a model with the keypoints head, got {card.spec.head}")
     data = load_real(config.real, card.rig)
     report_data(data)
-    pool, split = training_pool(card.rig, data, config.frames)
+    pool, split = training_pool(card.rig, data, config.frames, config.test_groups)
     frames = choose_frames(pool, config.frames, config.seed, "training")
     start, aligned = start_camera(card, data)
     run = RunFolder.create(config.out, config, config.resume)

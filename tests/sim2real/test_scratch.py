@@ -13,6 +13,7 @@ from policies.checkpoint import ModelCard, load_checkpoint, save_checkpoint
 from policies.perception import ModelSpec, PerceptionModel
 from sim2real import scratch
 from sim2real.cli import main
+from sim2real.realdata import load_real
 
 RIG = load_rig("cube_on_table")
 
@@ -64,6 +65,20 @@ def test_weights_depend_on_the_seed_and_not_on_the_pretrained_ones(photographs: 
     stamp = (tmp_path / "a" / "model" / "model_card.json").stat().st_mtime_ns
     assert tune(first, photographs, tmp_path / "a", "--resume") == 0
     assert (tmp_path / "a" / "model" / "model_card.json").stat().st_mtime_ns == stamp
+
+
+@pytest.mark.usefixtures("quick")
+def test_named_groups_are_held_out_as_by_the_page(photographs: Path, tmp_path: Path) -> None:
+    frames = load_real(photographs, RIG).frames
+    groups = sorted({f.group for f in frames})
+    held = [groups[0], groups[-1]]
+    model = pretrained(tmp_path / "model", 0)
+    assert tune(model, photographs, tmp_path / "out", "--frames", 2, "--test-groups", *held) == 0
+    split = json.loads((tmp_path / "out" / "split.json").read_text())
+    assert set(split["test"]) == {f.file for f in frames if f.group in held}
+    # No frame of theirs makes up for those that are missing.
+    many = len(frames) - 1
+    assert tune(model, photographs, tmp_path / "no", "--frames", many, "--test-groups", *held) == 2
 
 
 @pytest.mark.parametrize(("more", "said"), [(["--wise", 0.5], "takes neither heads, wise"), (["--frames", 99], "99")])

@@ -110,7 +110,7 @@ def harms(
         rows: one a model, with name, selection and trained_on as their cards say; the first is before adaptation.
         errors: (frames,) of each row, metres, on the same frames.
         verdicts: of guards.
-        real: folder of the photographs, for the command.
+        real: folder of the photographs and, where they are named, groups that are held out: words of a command.
         seed: of the bootstrap.
     """
     alone: dict[int, list[int]] = {}

@@ -85,7 +85,7 @@ def learning(
         rows: one a model, with name, selection and trained_on as their cards say; the first is before adaptation.
         errors: (frames,) of each row, metres, on the same frames.
         fell_back: names of models that a guard kept as they were, which say nothing of labels.
-        real: folder of the photographs, for the command.
+        real: folder of the photographs and, where they are named, groups that are held out: words of a command.
         fitting: how many labelled frames may be fitted.
         seed: of the forecast.
     """
@@ -145,7 +145,7 @@ def forecast_step(curve: Learning, model: str, real: str, fitting: int) -> Step 
     Args:
         curve: of the models.
         model: to start from.
-        real: folder of the photographs.
+        real: as of `learning`.
         fitting: how many labelled frames may be fitted: what lies there already costs nothing.
     """
     if not curve.ahead:

@@ -48,15 +48,15 @@ def neighbours(simulated: ArrayLike, real: ArrayLike, asked: ArrayLike) -> Neigh
 
     Features are brought to mean 0 and spread 1 of the simulated ones by column, so that no channel decides by its
     scale; distances are Euclidean and divided by the null, so that 1 is how near simulated frames are to each other.
+    Where most of those are the same, as of a network that sees nothing, the null is 0 and nothing is divided.
 
     Args:
-        simulated: features (N, D), two or more rows that differ.
+        simulated: features (N, D), two or more rows.
         real: features (M, D) of all photographs.
         asked: indices (P,) of photographs.
 
     Raises:
-        ValueError: other shapes, values that are not finite, simulated frames that are all the same, or no such
-            photograph.
+        ValueError: other shapes, values that are not finite, or no such photograph.
     """
     ours, theirs = rows(simulated, "simulated features", 2), rows(real, "features of photographs")
     wanted: NDArray[np.int64] = np.asarray(asked, np.int64).ravel()
@@ -69,10 +69,9 @@ def neighbours(simulated: ArrayLike, real: ArrayLike, asked: ArrayLike) -> Neigh
     centre = ours.mean(axis=0)
     ours, theirs = (ours - centre) / scale, (theirs - centre) / scale
     null = float(np.median(_distances(ours, ours, own=np.arange(len(ours))).min(axis=1)))
-    if not null > 0:
-        raise ValueError("simulated features must differ, got a median nearest distance of 0")
-    to_simulated = _distances(theirs[wanted], ours) / null
-    to_real = _distances(theirs[wanted], theirs, own=wanted) / null
+    unit = null if null > 0 else 1.0
+    to_simulated = _distances(theirs[wanted], ours) / unit
+    to_real = _distances(theirs[wanted], theirs, own=wanted) / unit
     found = []
     for k, photograph in enumerate(wanted.tolist()):
         near, other = int(to_simulated[k].argmin()), int(to_real[k].argmin())

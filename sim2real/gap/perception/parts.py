@@ -85,22 +85,24 @@ def page_parts(
         device: where models are.
     """
     names, real = [row["name"] for row in rows], config.real.name
+    # Models that a command of the page makes must leave the same frames to be scored.
+    held = f"{real} --test-groups {' '.join(config.test_groups)}" if config.test_groups else real
     errors = [np.array([s.error for s in found]) for found in scores]
     verdicts = _verdicts((config.model, *config.others), names)
     fell_back = [v.name for v in verdicts if v.use == "simulation only"]
-    curve = learning(rows, errors, fell_back, real, len(fitting), config.seed)
+    curve = learning(rows, errors, fell_back, held, len(fitting), config.seed)
     gaps, (stage, of_simulated, of_photographs) = _features(models, simulated, scored, fitting, device, config.seed)
     frames = [*scored, *fitting]
     near = worst_frames(stage, of_simulated, of_photographs, frames, {s.file: s.error for s in scores[0]})
     picks: list[PickedFrame] = []
     if offered is not None:
         picks = pick_photographs(offered, answers(models[0], offered.pictures, device), config.label_next)
-    steps = [forecast_step(curve, names[0], real, len(fitting))]
+    steps = [forecast_step(curve, names[0], held, len(fitting))]
     if config.unlabelled is not None:
         steps.append(label_step(picks, names[0], real, config.unlabelled.name))
     plain = {
         "learning": asdict(curve),
-        "negative_transfer": asdict(harms(rows, errors, verdicts, real, config.seed)),
+        "negative_transfer": asdict(harms(rows, errors, verdicts, held, config.seed)),
         "pictures": [*gaps[0], fixed_gap(simulated, stack_pictures(scored), config.seed)],
         "pictures_after": [{"name": n, "stages": found} for n, found in zip(names[1:], gaps[1:], strict=True)],
         "neighbours": near,

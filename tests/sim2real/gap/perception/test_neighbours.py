@@ -61,8 +61,9 @@ def test_what_cannot_be_searched() -> None:
         neighbours(one, one[:, :1], [0])
     with pytest.raises(ValueError, match="indices below 3"):
         neighbours(one, one, [3])
-    with pytest.raises(ValueError, match="must differ"):
-        neighbours(np.ones((4, 2)), one, [0])
+    # Of a network that sees nothing, nothing is near or far.
+    blind = neighbours(np.ones((4, 2)), one, [0])
+    assert (blind.null, blind.found[0].simulated_distance) == (0.0, 0.0)
 
 
 def test_the_worst_scored_frames_come_first_and_neighbours_may_be_frames_that_are_not_scored() -> None:
