@@ -19,6 +19,7 @@ from calibration.view import CameraView
 from policies.checkpoint import ModelCard, load_checkpoint
 from policies.device import pick_device
 from policies.perception import PerceptionModel
+from sim2real.adaptation.guards.paired import paired_difference
 from sim2real.configs import GapConfig
 from sim2real.evaluate import fitted_hashes
 from sim2real.finetune import report_data, start_camera
@@ -38,7 +39,6 @@ from sim2real.runs import RunFolder
 from sim2real.scoring import FrameScore, score_frames
 from sim2real.splits import split_frames
 from sim2real.statistics import describe
-from sim2real.sweep.table import gap_closed
 
 logger = logging.getLogger(__name__)
 
@@ -151,10 +151,18 @@ def _rows(
         if first is None:
             first = table
         else:
-            row |= gap_closed(first, table, None)
+            row |= _gain(first, table)
         rows.append(row)
         scores.append(found)
     return rows, scores
+
+
+def _gain(first: np.ndarray, table: np.ndarray) -> dict[str, Any]:
+    """Return how much lower the mean error is than the first model's, frames paired; nothing below two frames."""
+    if np.isfinite(first - table).sum() < 2:
+        return {}
+    found = paired_difference(first, table, "m").mean
+    return {"gain": found.value, "gain_interval": [found.low, found.high]}
 
 
 def row_names(folders: Sequence[Path]) -> list[str]:

@@ -94,15 +94,16 @@ def test_the_page_of_several_models(
     model: Path, frames_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     others = []
-    for place, labels, trained_on in (
-        ("a/tuned", 3, "simulation; then 3 photographs"),
-        ("b/tuned", 3, "simulation; then 3 photographs"),
-        ("alone", 3, "3 photographs of data alone, from scratch"),
+    for place, trained_on, shift_px in (
+        ("a/tuned", "simulation; then 3 photographs", 0.0),
+        ("b/tuned", "simulation; then 3 photographs", 40.0),
+        ("alone", "3 photographs of data alone, from scratch", 0.0),
     ):
         card = tmp_path / place / "model" / "model_card.json"
         shutil.copytree(model / "model", card.parent)
         record = json.loads(card.read_text())
-        record["value"] |= {"selection": f"{labels} labelled frames", "trained_on": trained_on}
+        record["value"] |= {"selection": "3 labelled frames", "trained_on": trained_on}
+        record["value"]["camera"]["intrinsics"]["cx_px"] += shift_px
         card.write_text(json.dumps(record))
         others.append(tmp_path / place)
     decision = {"use": "adapted", "reason": "2 better, <1 worse", "numbers": {}}
@@ -119,12 +120,19 @@ def test_the_page_of_several_models(
     assert [a["labelled"] for a in result["learning"]["ahead"]] == [6, 12]
     assert result["learning"]["left_out"] == [["alone", "trained on photographs alone"]]
     assert text.count("<svg") == 1
-    # The weights are those of the first model, so nothing is better or worse.
-    harm = result["negative_transfer"]
-    assert [(a["name"], a["other"], a["difference"]["value"]) for a in harm["against_alone"]] == [
-        ("a/tuned", "alone", 0.0),
-        ("b/tuned", "alone", 0.0),
-    ]
+    # Weights are those of the first model; one has another camera.
+    harm, errors = result["negative_transfer"], {r["name"]: r["mean"] for r in result["rows"]}
+    against = {a["name"]: a["difference"] for a in harm["against_alone"]}
+    assert set(against) == {"a/tuned", "b/tuned"}
+    assert {a["other"] for a in harm["against_alone"]} == {"alone"}
+    assert against["a/tuned"]["value"] == 0.0
+    assert against["b/tuned"]["value"] == pytest.approx(errors["b/tuned"] - errors["alone"])
+    # The table of errors has the same interval, the other way round.
+    for row, against_start in zip(result["rows"][1:3], harm["against_start"], strict=True):
+        found = against_start["difference"]
+        assert row["name"] == against_start["name"]
+        assert row["gain"] == pytest.approx(-found["value"])
+        assert row["gain_interval"] == pytest.approx([-found["high"], -found["low"]])
     assert "2 better, &lt;1 worse" in text
     assert [m["name"] for m in result["pictures_after"]] == ["a/tuned", "b/tuned", "alone"]
     for after in result["pictures_after"]:
