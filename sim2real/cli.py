@@ -33,6 +33,7 @@ COMMANDS = {
     "gap": "measure how well a model transfers, where the gap comes from, what to do next: one page",
     "compare": "compare two results on the same frames, row by row; results of other frames are refused",
     "gate": "check a result against limits; exit status 3 when one is broken",
+    "leave-out": "pretrain without one group of randomization axes at a time: which earns its place on real error",
     "transfer": "measure the whole way: error against the number of labelled photographs",
     "train": "train a policy in simulation: Stable-Baselines3, goals, hindsight, randomized worlds",
     "distill": "teach a camera policy what an expert or a trained policy does (DAgger)",
@@ -48,6 +49,7 @@ _PARSED_THERE = {
     "calibrate": ("sim2real.calibrate.command", "calibrate"),
     "advise": ("sim2real.advice.command", "command"),
     "benchmark": ("sim2real.benchmarks.command", "command"),
+    "leave-out": ("sim2real.gap.leave_out.command", "command"),
 }
 # Flags that may be left out before the first words of a command.
 _POSITIONAL = {"compare": ("--first", "--second"), "gate": ("--result",)}

@@ -81,6 +81,10 @@ class GapConfig:
     """run folders of adapt or finetune that started from it, to be scored on the same frames"""
     test_groups: tuple[str, ...] = ()
     """values of the rig's group column that are scored; default: the rig's own. The others may be fitted"""
+    unlabelled: Path | None = None
+    """folder with photographs that have no labels yet: the page says which to label next"""
+    label_next: int = 5
+    """how many of them to propose"""
     simulated: int = 96
     """simulated frames to compare with, which no training drew"""
     limits: Path | None = None
