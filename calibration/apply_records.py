@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.calibration_record import CalibrationRecord
-from calibration.camera import CameraIntrinsics
+from calibration.camera import CameraIntrinsics, LensModel
 from calibration.errors import InputError
 from calibration.measured import Measured, measured
 from calibration.pose import Pose
@@ -21,6 +21,11 @@ Float = NDArray[np.float64]
 
 # Shares of a picture's shape by which a record of another size may differ.
 _SHAPE = 0.01
+# What the five numbers of a world's lens are, by model.
+_SHIFTED: dict[LensModel, tuple[str, ...]] = {
+    "pinhole": ("k1", "k2", "p1", "p2", "k3"),
+    "fisheye": ("k1", "k2", "k3", "k4", ""),
+}
 
 
 def apply_records(rig: Rig, records: Sequence[CalibrationRecord]) -> Rig:
@@ -113,6 +118,10 @@ def _lens(camera: CameraIntrinsics, record: CalibrationRecord) -> CameraIntrinsi
             f"{camera.width_px} x {camera.height_px}; are they cropped?"
         )
     fx = values.get("fx_px", values.get("f_px", 0.0))
+    model: LensModel = "fisheye" if "k4" in values and "p1" not in values else "pinhole"
+    names = _SHIFTED[model]
+    if model == "pinhole" and "k4" in values:
+        names += ("k4", "k5", "k6")
     fitted = CameraIntrinsics(
         width,
         height,
@@ -120,16 +129,9 @@ def _lens(camera: CameraIntrinsics, record: CalibrationRecord) -> CameraIntrinsi
         values.get("fy_px", fx),
         values.get("cx_px", (width - 1) / 2),
         values.get("cy_px", (height - 1) / 2),
-        (
-            values.get("k1", 0.0),
-            values.get("k2", 0.0),
-            values.get("p1", 0.0),
-            values.get("p2", 0.0),
-            values.get("k3", 0.0),
-        ),
+        tuple(values.get(name, 0.0) for name in names),
+        model,
     )
-    if "k4" in values:
-        raise InputError(f"record of {record.source} is of a fisheye, which a rig's camera cannot be yet")
     return fitted.resized(camera.width_px, camera.height_px)
 
 
@@ -162,9 +164,11 @@ def _widths(record: CalibrationRecord, lens: CameraIntrinsics, name: str) -> Mea
         for k, (key, size) in enumerate((("cx_px", lens.width_px), ("cy_px", lens.height_px))):
             if key in order:
                 rows[f"camera.principal_shift[{k}]"] = row(**{key: scale / size})
-        for k, key in enumerate(("k1", "k2", "p1", "p2", "k3")):
-            if key in order:
-                rows[f"camera.distortion_shift[{k}]"] = row(**{key: 1.0})
+        # Numbers of a rational lens are known together only, and a world's lens has no channels for the last three.
+        if len(lens.distortion) == len(_SHIFTED["pinhole"]):
+            for k, key in enumerate(_SHIFTED[lens.model]):
+                if key in order:
+                    rows[f"camera.distortion_shift[{k}]"] = row(**{key: 1.0})
     if not rows:
         return None
     to_world = np.array(list(rows.values()))
@@ -186,6 +190,7 @@ def _camera_with(camera: Camera, lens: CameraIntrinsics, pose: Pose, widths: Mea
         vertical_fov_rad=None,
         principal_point_px=(lens.cx_px, lens.cy_px),
         distortion=lens.distortion,
+        lens=lens.model,
         position_m=pose.position_m,
         look_at_m=None,
         quat_xyzw=pose.quat_xyzw,

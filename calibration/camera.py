@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 LensModel = Literal["pinhole", "fisheye"]
-Coefficients = tuple[float, float, float, float, float]
+Coefficients = tuple[float, ...]
+# How many numbers a model's distortion may have; eight of a pinhole are the rational model.
+_LENGTHS: dict[str, tuple[int, ...]] = {"pinhole": (5, 8), "fisheye": (5,)}
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,9 @@ class CameraIntrinsics:
         fy_px: focal length along y.
         cx_px: principal point; the centre of an image is (width - 1) / 2.
         cy_px: principal point.
-        distortion: of a pinhole, k1 k2 p1 p2 k3 of the radial-tangential model (Brown 1966, as in OpenCV); of a
-            fisheye, k1 k2 k3 k4 of the equidistant model (Kannala & Brandt 2006, as in OpenCV) and one not read.
+        distortion: of a pinhole, k1 k2 p1 p2 k3 of the radial-tangential model (Brown 1966, as in OpenCV), and of the
+            rational model (Claus and Fitzgibbon 2005, as in OpenCV) k4 k5 k6 as well; of a fisheye, k1 k2 k3 k4 of the
+            equidistant model (Kannala & Brandt 2006, as in OpenCV) and one not read.
         model: "pinhole" or "fisheye".
     """
 
@@ -47,6 +50,9 @@ class CameraIntrinsics:
             raise ValueError(f"focal length must be positive, got {self.fx_px}, {self.fy_px}")
         if self.model not in get_args(LensModel):
             raise ValueError(f"camera model must be one of {', '.join(get_args(LensModel))}, got '{self.model}'")
+        if len(self.distortion) not in _LENGTHS[self.model]:
+            allowed = " or ".join(map(str, _LENGTHS[self.model]))
+            raise ValueError(f"distortion of a {self.model} must have {allowed} numbers, got {len(self.distortion)}")
 
     @property
     def is_straight(self) -> bool:
@@ -77,12 +83,12 @@ class CameraIntrinsics:
         bent = np.full((len(p), 2), np.nan)
         front = p[:, 2] > 1e-9
         x, y = p[front, 0] / p[front, 2], p[front, 1] / p[front, 2]
-        k1, k2, p1, p2, k3 = self.distortion
+        p1, p2 = self.distortion[2:4]
         r2 = x * x + y * y
-        radial = 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
+        radial, _ = radial_factor(r2, self.distortion)
         xd = x * radial + 2.0 * p1 * x * y + p2 * (r2 + 2.0 * x * x)
         yd = y * radial + p1 * (r2 + 2.0 * y * y) + 2.0 * p2 * x * y
-        seen = r2 < _first_turn((k1, k2, k3))
+        seen = r2 < _first_fold(self.distortion)
         bent[front] = np.where(seen[:, None], np.column_stack([xd, yd]), np.nan)
         return bent
 
@@ -155,24 +161,55 @@ class CameraIntrinsics:
         return np.asarray(low & (uv[:, 0] < self.width_px - 0.5) & (uv[:, 1] < self.height_px - 0.5))
 
 
+def radial_factor(s: NDArray[np.float64], distortion: Coefficients) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return by how much a pinhole's distortion stretches the radius where its square is s (N,), and its slope in s."""
+    k1, k2, _, _, k3, *below = distortion
+    factor, slope = 1.0 + s * (k1 + s * (k2 + s * k3)), k1 + s * (2.0 * k2 + s * 3.0 * k3)
+    if below:
+        k4, k5, k6 = below
+        under = 1.0 + s * (k4 + s * (k5 + s * k6))
+        factor = factor / under
+        slope = (slope - factor * (k4 + s * (2.0 * k5 + s * 3.0 * k6))) / under
+    return factor, slope
+
+
 @lru_cache(maxsize=64)
 def _first_turn(radial: tuple[float, ...]) -> float:
     """Return s = r^2 from where r (1 + k1 s + k2 s^2 + ...) falls; infinity when it always rises."""
-    slope = [1.0, *((2 * n + 3) * k for n, k in enumerate(radial))]
-    roots = np.roots(slope[::-1])
+    return _first_root(np.array([1.0, *((2 * n + 3) * k for n, k in enumerate(radial))]))
+
+
+@lru_cache(maxsize=64)
+def _first_fold(distortion: Coefficients) -> float:
+    """Return s = r^2 from where a pinhole's distorted radius falls, or has a pole; infinity when it always rises."""
+    k1, k2, _, _, k3, *below = distortion
+    if not below:
+        return _first_turn((k1, k2, k3))
+    over, under = np.array([1.0, k1, k2, k3]), np.array([1.0, *below])
+    # d (r N / D) / d r = (N D + 2 s (N' D - N D')) / D^2.
+    slope = np.polynomial.polynomial.polyder
+    product = np.polynomial.polynomial.polymul
+    turns = np.polynomial.polynomial.polysub(product(slope(over), under), product(over, slope(under)))
+    rises = np.polynomial.polynomial.polyadd(product(over, under), product([0.0, 2.0], turns))
+    return min(_first_root(rises), _first_root(under))
+
+
+def _first_root(coefficients: NDArray[np.float64]) -> float:
+    """Return the smallest root above 0 of a polynomial, lowest power first; infinity when there is none."""
+    roots = np.roots(np.trim_zeros(coefficients, "b")[::-1])
     real = roots.real[(np.abs(roots.imag) < 1e-9) & (roots.real > 0)]
     return float(real.min()) if len(real) else math.inf
 
 
 def _unbent(bent: NDArray[np.float64], distortion: Coefficients) -> NDArray[np.float64]:
     """Return the points (N, 2) at z = 1 that the pinhole's distortion moves here; NaN for none. Newton's method."""
-    k1, k2, p1, p2, k3 = distortion
+    p1, p2 = distortion[2:4]
     x, y = bent[:, 0].copy(), bent[:, 1].copy()
     with np.errstate(all="ignore"):
         for _ in range(30):
             r2 = x * x + y * y
-            radial = 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
-            slope = 2.0 * (k1 + r2 * (2.0 * k2 + r2 * 3.0 * k3))
+            radial, half = radial_factor(r2, distortion)
+            slope = 2.0 * half
             off_x = x * radial + 2.0 * p1 * x * y + p2 * (r2 + 2.0 * x * x) - bent[:, 0]
             off_y = y * radial + p1 * (r2 + 2.0 * y * y) + 2.0 * p2 * x * y - bent[:, 1]
             xx = radial + slope * x * x + 2.0 * p1 * y + 6.0 * p2 * x
@@ -184,20 +221,20 @@ def _unbent(bent: NDArray[np.float64], distortion: Coefficients) -> NDArray[np.f
             step = np.maximum(np.abs(step_x), np.abs(step_y))
             if not (step > 1e-9).any():
                 break
-        found = (step < 1e-9) & (x * x + y * y < _first_turn((k1, k2, k3)))
+        found = (step < 1e-9) & (x * x + y * y < _first_fold(distortion))
     return np.where(found[:, None], np.column_stack([x, y]), np.nan)
 
 
 def _bent_angle(angle: NDArray[np.float64], distortion: Coefficients) -> NDArray[np.float64]:
     """Return the radius in the picture, over the focal length, of rays at this angle to the axis."""
-    k1, k2, k3, k4, _ = distortion
+    k1, k2, k3, k4 = distortion[:4]
     s = angle * angle
     return np.asarray(angle * (1.0 + s * (k1 + s * (k2 + s * (k3 + s * k4)))))
 
 
 def _straight_angle(radius: NDArray[np.float64], distortion: Coefficients) -> NDArray[np.float64]:
     """Return the angle to the axis of rays at this radius; NaN beyond the last one. Newton's method in a bracket."""
-    k1, k2, k3, k4, _ = distortion
+    k1, k2, k3, k4 = distortion[:4]
     last = min(math.sqrt(_first_turn(distortion[:4])), math.pi)
     low, high = np.zeros_like(radius), np.full_like(radius, last)
     angle = np.clip(radius, low, high)

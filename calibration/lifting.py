@@ -143,18 +143,37 @@ def _lift_plane(rig: Rig, view: CameraView, uv: Points) -> Points:
 
 
 def _lift_pnp(rig: Rig, view: CameraView, uv: Points) -> Points:
-    body = np.array([k.point_m for k in rig.keypoints])
-    camera = view.intrinsics
-    found, rotation, translation = cv2.solvePnP(
-        body, np.ascontiguousarray(uv), camera.matrix(), np.array(camera.distortion), flags=cv2.SOLVEPNP_SQPNP
-    )
-    if not found:
+    found = body_pose(rig, view, uv)
+    if found is None:
         return np.full(3, np.nan)
-    rotation, translation = cv2.solvePnPRefineLM(
-        body, np.ascontiguousarray(uv), camera.matrix(), np.array(camera.distortion), rotation, translation
-    )
-    in_camera = cv2.Rodrigues(rotation)[0] @ np.asarray(rig.label.point_m) + translation.ravel()
+    turn, shift = found
+    in_camera = turn @ np.asarray(rig.label.point_m) + shift
     return rig.world_from_label_frame().inverse().apply(view.world_from_camera.apply(in_camera))
+
+
+def body_pose(rig: Rig, view: CameraView, uv: Points) -> tuple[Points, Points] | None:
+    """Return rotation (3, 3) and translation (3,), metres, of the keypoints' body in the camera frame; None for none.
+
+    Perspective-n-point by SQPnP (Terzakis and Lourakis 2020), then least squares of the errors in the picture that a
+    pinhole without distortion would take, so that it holds for every lens.
+
+    Args:
+        rig: with keypoints of one body.
+        view: the camera.
+        uv: (K, 2) pixels of the keypoints.
+    """
+    camera = view.intrinsics
+    rays = camera.unproject(uv)
+    if not np.isfinite(rays).all():
+        return None
+    focal = np.array([camera.fx_px, camera.fy_px])
+    straight, matrix = np.ascontiguousarray(rays[:, :2] * focal), np.diag([*focal, 1.0])
+    body = np.array([k.point_m for k in rig.keypoints])
+    found, turn, shift = cv2.solvePnP(body, straight, matrix, None, flags=cv2.SOLVEPNP_SQPNP)
+    if not found:
+        return None
+    turn, shift = cv2.solvePnPRefineLM(body, straight, matrix, None, turn, shift)
+    return np.asarray(cv2.Rodrigues(turn)[0], np.float64), np.asarray(shift, np.float64).ravel()
 
 
 def keypoints_in(rig: Rig, frames: Mapping[str, Points]) -> Points:

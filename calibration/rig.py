@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from calibration.bodies import ZERO, Body, Joint, Range, Robot, Vector3
-from calibration.camera import CameraIntrinsics
+from calibration.camera import CameraIntrinsics, LensModel
 from calibration.measured import Measured
 from calibration.pose import Pose, look_at
 
@@ -16,6 +16,9 @@ from calibration.pose import Pose, look_at
 @dataclass(frozen=True)
 class Camera:
     """The camera: intrinsics by `focal_px` or by `vertical_fov_rad`; pose by position and direction.
+
+    The lens is a pinhole, with five numbers of distortion or the eight of the rational model, or a fisheye with k1 k2
+    k3 k4 and a 0, as of `CameraIntrinsics`.
 
     The three uncertainties are one standard deviation each: they are the default widths of the camera's
     randomization and the prior when the camera is refined.
@@ -28,7 +31,8 @@ class Camera:
     focal_px: tuple[float, float] | None = None
     vertical_fov_rad: float | None = None
     principal_point_px: tuple[float, float] | None = None
-    distortion: tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    distortion: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    lens: LensModel = "pinhole"
     position_std_m: float = 0.02
     rotation_std_rad: float = 0.02
     focal_std: float = 0.02
@@ -58,7 +62,7 @@ class Camera:
         else:
             fx, fy = self.focal_px
         cx, cy = self.principal_point_px or ((width - 1) / 2, (height - 1) / 2)
-        return CameraIntrinsics(width, height, fx, fy, cx, cy, self.distortion)
+        return CameraIntrinsics(width, height, fx, fy, cx, cy, self.distortion, self.lens)
 
     def world_from_camera(self) -> Pose:
         """Return the nominal pose."""

@@ -42,12 +42,12 @@ class CameraView:
         """Return the view displaced along and turned about its own axes, with its intrinsics changed as well."""
         own = Pose.from_rotvec("camera", "camera", change.shift_m, change.tilt_rad)
         camera = self.intrinsics.zoomed(change.focal_scale)
-        k1, k2, k3, k4, k5 = (a + b for a, b in zip(camera.distortion, change.distortion_shift, strict=True))
+        shift = change.distortion_shift + (0.0,) * (len(camera.distortion) - len(change.distortion_shift))
         camera = replace(
             camera,
             cx_px=camera.cx_px + change.principal_shift[0] * camera.width_px,
             cy_px=camera.cy_px + change.principal_shift[1] * camera.height_px,
-            distortion=(k1, k2, k3, k4, k5),
+            distortion=tuple(a + b for a, b in zip(camera.distortion, shift, strict=True)),
         )
         return CameraView(camera, self.world_from_camera @ own)
 

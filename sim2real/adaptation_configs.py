@@ -19,8 +19,11 @@ class FinetuneConfig:
     """labelled photographs to use, drawn by seed from the fitting side of the rig's split"""
     out: Path
     """new folder for the run"""
+    test_groups: tuple[str, ...] = ()
+    """values of the rig's group column that are held out; default: the rig's own"""
     strategy: str = "lp-ft"
-    """what learns when: head, lp-ft, full, gradual, surgical, last-block, batch-norm, layer-decay, l2-sp, ewc, lora"""
+    """what learns when: head, lp-ft, full, gradual, surgical, last-block, batch-norm, layer-decay, l2-sp, ewc, lora; or
+    scratch: the same network from random weights on the photographs alone, to compare with"""
     rate: float | None = None
     """learning rate of the last phase, others in proportion; default: the strategy's own"""
     find_rate: bool = False

@@ -34,12 +34,13 @@ COMMANDS = {
     "policy-gap": "measure what policies lose in a held-out simulation, by seeing and by moving: one page",
     "compare": "compare two results on the same frames, row by row; results of other frames are refused",
     "gate": "check a result against limits; exit status 3 when one is broken",
+    "leave-out": "pretrain without one group of randomization axes at a time: which earns its place on real error",
     "transfer": "measure the whole way: error against the number of labelled photographs",
     "train": "train a policy in simulation: Stable-Baselines3, goals, hindsight, randomized worlds",
     "distill": "teach a camera policy what an expert or a trained policy does (DAgger)",
     "rollout": "let a policy act: records of its episodes and a video of them side by side",
     "export": "write a model or policy as ONNX, checked against torch, with its latency",
-    "benchmark": "measure renderers, environments or pretraining side by side with their peers on this machine",
+    "benchmark": "measure renderers, environments, pretraining or claims of ours on this machine",
     "get": "fetch a public set of real photographs by name",
     "demo": "run the whole way on a held-out simulation, in about five minutes",
     "report": "write the HTML report of a transfer again",
@@ -49,6 +50,8 @@ _PARSED_THERE = {
     "calibrate": ("sim2real.calibrate.command", "calibrate"),
     "advise": ("sim2real.advice.command", "command"),
     "policy-gap": ("sim2real.gap.policies.command", "command"),
+    "benchmark": ("sim2real.benchmarks.command", "command"),
+    "leave-out": ("sim2real.gap.leave_out.command", "command"),
 }
 # Flags that may be left out before the first words of a command.
 _POSITIONAL = {"compare": ("--first", "--second"), "gate": ("--result",)}
@@ -192,12 +195,6 @@ def _trust(told: Any) -> str:
     return text
 
 
-def _benchmark(config: Any) -> int:
-    module = importlib.import_module(f"sim2real.benchmarks.{config.what}")
-    _print(module.benchmark(config))
-    return 0
-
-
 def _sweep(config: Any) -> int:
     from sim2real.sweep.command import sweep
 
@@ -250,7 +247,6 @@ _WORDS = {
 _ACTIONS: dict[str, Callable[[Any], int]] = {
     "info": _info,
     "evaluate": _evaluate,
-    "benchmark": _benchmark,
     "get": _get,
     "sweep": _sweep,
     "gap": _gap,

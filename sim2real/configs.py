@@ -81,6 +81,10 @@ class GapConfig:
     """run folders of adapt or finetune that started from it, to be scored on the same frames"""
     test_groups: tuple[str, ...] = ()
     """values of the rig's group column that are scored; default: the rig's own. The others may be fitted"""
+    unlabelled: Path | None = None
+    """folder with photographs that have no labels yet: the page says which to label next"""
+    label_next: int = 5
+    """how many of them to propose"""
     simulated: int = 96
     """simulated frames to compare with, which no training drew"""
     limits: Path | None = None
@@ -211,36 +215,6 @@ class AxesConfig:
     """folder for randomization.md and its pictures in axes/"""
     overwrite: bool = False
     """replace an existing page and its pictures"""
-
-
-@dataclass(frozen=True)
-class BenchmarkConfig:
-    """Measure renderers, environments or pretraining side by side with their peers on this machine."""
-
-    what: Literal["rendering", "environments", "pretraining", "predictivity"] = "rendering"
-    """renderers: views a second, agreement of the pictures; arm environments: steps, resets, pictures, processes;
-    pretraining: frames a second beside the same network on data in memory; predictivity: whether success in the source
-    tells success in the held-out simulation, over experts with faults"""
-    sizes: tuple[int, ...] = (64, 84, 128, 224)
-    """sides of the pictures, pixels; rendering only"""
-    rounds: int = 5
-    """turns that each renderer has; medians are reported"""
-    seconds: float = 0.5
-    """how long a turn is at least"""
-    peers: bool = True
-    """also measure PyBullet's OpenGL plugin, MuJoCo and OpenGL through EGL, where they run; rendering only"""
-    rig: str = "cube_on_table"
-    """name of a shipped rig, or path of a rig's TOML file; pretraining only"""
-    device: str = "auto"
-    """auto (a GPU when there is one), cpu, cuda or cuda:N; pretraining only"""
-    env: str = "PandaPush-v0"
-    """id of an arm task; predictivity only"""
-    stations: int = 6
-    """of the held-out simulation; predictivity only"""
-    episodes: int = 75
-    """in the source and at each station; predictivity only"""
-    out: Path | None = None
-    """new JSON file for the figures"""
 
 
 @dataclass(frozen=True)

@@ -38,12 +38,14 @@ from sim2real.adaptation.guards.reliability import Reliability, fit_reliability,
 from sim2real.adaptation_configs import FinetuneConfig
 from sim2real.cameras import aligned_camera, refitted_camera
 from sim2real.presets import load_preset, rig_spec
-from sim2real.pretrain import batch_tensors, prepare_torch, schedule, step_as_is
+from sim2real.pretrain import prepare_torch
 from sim2real.progress import progress
 from sim2real.realdata import RealData, RealFrame, load_real, stack_pictures
 from sim2real.runs import RunFolder
+from sim2real.scratch import from_scratch
 from sim2real.splits import Split, choose_frames, split_frames
 from sim2real.stream import Batch, SimulatedFrames
+from sim2real.sweep.table import SCRATCH
 
 __all__ = ["Augment", "FinetuneSettings", "draw_replay", "finetune", "real_batch", "tune_on_frames"]
 
@@ -51,7 +53,7 @@ logger = logging.getLogger(__name__)
 
 # Simulated frames beyond those of replay, by which it is known how unlike training an ordinary frame may be.
 _USUAL = 64
-# Frames drawn or trained on at a time.
+# Frames drawn at a time.
 _PART = 8
 
 
@@ -63,6 +65,8 @@ def finetune(config: FinetuneConfig) -> Path:
     """
     if config.frames < 1 or config.seed < 0:
         raise InputError(f"frames must be 1 or more and seed 0 or more, got {config.frames} and {config.seed}")
+    if config.strategy == SCRATCH:
+        return from_scratch(config)
     settings = settings_of(config)
     check_settings(settings, config.frames)
     device = pick_device(config.device)
@@ -75,7 +79,7 @@ def finetune(config: FinetuneConfig) -> Path:
     build_strategy(settings.strategy, model, settings)
     data = load_real(config.real, card.rig)
     report_data(data)
-    pool, split = training_pool(card.rig, data, config.frames)
+    pool, split = training_pool(card.rig, data, config.frames, config.test_groups)
     frames = choose_frames(pool, config.frames, config.seed, "fine-tuning")
     start, aligned = start_camera(card, data)
     doubts = check_labelled(card.rig, start, frames, model, device, data.unlabelled, aligned)
@@ -209,16 +213,22 @@ def report_data(data: RealData) -> None:
         logger.warning("faulty, neither trained on nor scored: %s (%s)", file, reason)
 
 
-def training_pool(rig: Rig, data: RealData, count: int) -> tuple[list[RealFrame], Split]:
+def training_pool(
+    rig: Rig, data: RealData, count: int, test_groups: Sequence[str] = ()
+) -> tuple[list[RealFrame], Split]:
     """Return the frames that may be fitted, and the split.
 
-    It is the fitting side of the rig's own split where that has enough frames, else all usable frames.
+    It is the fitting side of the rig's own split where that has enough frames, else all usable frames; with groups that
+    are named to be held out, always the other ones.
+
+    Raises:
+        InputError: groups that do not exist, or that leave nothing to fit.
     """
     frames = list(data.frames)
     if len(frames) >= 2:
-        split = split_frames(rig, frames)
+        split = split_frames(rig, frames, test_groups)
         pool = [f for f in frames if f.file in split.train]
-        if len(pool) >= count:
+        if len(pool) >= count or test_groups:
             return pool, split
     names, hashes = tuple(f.file for f in frames), tuple(f.sha256 for f in frames)
     return frames, Split("all usable frames may be fitted, none is held out", names, (), hashes, "")
@@ -272,27 +282,3 @@ def tune_on_frames(
     view = refitted_camera(model, rig, start, start_is_aligned, frames, device).view
     tuned = tune(model, rig, real_batch(rig, view, frames), replay, seed, device, settings, tasks)
     return refitted_camera(model, rig, start, start_is_aligned, frames, device).view, tuned
-
-
-def train_from_scratch(
-    model: PerceptionModel,
-    rig: Rig,
-    view: CameraView,
-    frames: Sequence[RealFrame],
-    seed: int,
-    device: torch.device,
-    steps: int = 150,
-    rate: float = 2e-3,
-) -> None:
-    """Train a fresh model in place on real frames alone, with the same augmentation: what pretraining is worth."""
-    real = real_batch(rig, view, frames)
-    augment = Augment(rig, seed)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=1e-3)
-    model.train()
-    with progress("from scratch", steps, "steps") as advance:
-        for step in range(steps):
-            rng = np.random.default_rng([seed, step, 1])
-            part = augment(real.take(rng.integers(len(real.rgb), size=_PART)), rng)
-            step_as_is(model, optimizer, batch_tensors(part, device), rate * schedule(step / steps), device)
-            advance(step + 1)
-    model.eval()

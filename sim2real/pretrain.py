@@ -29,7 +29,7 @@ from policies.perception import ModelSpec, PerceptionModel
 from sim2real.configs import PretrainConfig
 from sim2real.presets import load_preset, rig_spec
 from sim2real.progress import progress
-from sim2real.randomization import WorldSampler
+from sim2real.randomization import RandomizationSpec, WorldSampler
 from sim2real.runs import RunFolder
 from sim2real.stream import Batch, SimulatedFrames, batch_indices
 from sim2real.training_state import load_state, save_state
@@ -44,8 +44,12 @@ _WARM_UP = 0.05
 _LOG_EVERY = 20
 
 
-def pretrain(config: PretrainConfig) -> Path:
+def pretrain(config: PretrainConfig, spec: RandomizationSpec | None = None) -> Path:
     """Run or resume a pretraining and return its folder.
+
+    Args:
+        config: settings.
+        spec: what varies, as `rig_spec` gives it; default: that of the settings.
 
     Raises:
         InputError: bad settings; nothing is written then.
@@ -56,7 +60,7 @@ def pretrain(config: PretrainConfig) -> Path:
         raise InputError(f"seed and workers must be 0 or more, got {config.seed} and {config.workers}")
     device = pick_device(config.device)
     rig = load_rig(config.rig)
-    spec = rig_spec(rig, load_preset(config.randomization or rig.preset))
+    spec = spec or rig_spec(rig, load_preset(config.randomization or rig.preset))
     # Beside training, one core draws faster than the others learn.
     threads = 1 if config.workers else 0
     stream = SimulatedFrames(rig, spec, config.seed, renderer=config.renderer, threads=threads)

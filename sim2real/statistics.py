@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t
@@ -12,7 +14,7 @@ Array = NDArray[np.float64]
 CONFIDENCE = 0.95
 
 
-def mean_estimate(errors: ArrayLike, unit: str) -> Estimate:
+def mean_estimate(errors: ArrayLike, unit: str, signed: bool = False) -> Estimate:
     """Return the mean of errors with a 95 % interval for other frames and other runs.
 
     Student's interval with the variance of a mean over two crossed random effects, runs and frames: with the mean
@@ -24,6 +26,7 @@ def mean_estimate(errors: ArrayLike, unit: str) -> Estimate:
     Args:
         errors: (frames,), or (runs, frames) for several training runs scored on the same frames. NaN: not scored.
         unit: of the errors.
+        signed: they are differences, whose mean may lie on either side of 0 even where all of them are above it.
 
     Raises:
         ValueError: nothing to average.
@@ -36,7 +39,7 @@ def mean_estimate(errors: ArrayLike, unit: str) -> Estimate:
     variance, freedom = _variance_of_mean(table)
     half = float(t.ppf(0.5 + CONFIDENCE / 2, freedom) * np.sqrt(variance))
     method = "Student's t over frames" + (" and runs" if len(table) > 1 else "")
-    if np.nanmin(table) > 0:
+    if not signed and np.nanmin(table) > 0:
         # Where half a width is as large as the mean, exp of their ratio would say more than anybody knows.
         ratio = min(half / mean, 5.0)
         low, high = mean * np.exp(-ratio), mean * np.exp(ratio)
@@ -44,6 +47,42 @@ def mean_estimate(errors: ArrayLike, unit: str) -> Estimate:
     else:
         low, high = mean - half, mean + half
     return Estimate(mean, min(float(low), mean), max(float(high), mean), CONFIDENCE, table.shape[1], unit, method)
+
+
+def ratio_interval(part: ArrayLike, whole: ArrayLike) -> tuple[float, float] | None:
+    """Return the 95 % interval of the ratio of two means of paired differences, by Fieller (1954).
+
+    It holds every ratio r for which the mean of part - r whole may be 0 by `mean_estimate`. None where the mean of
+    `whole` may be 0 itself: then no ratio can be excluded.
+
+    Args:
+        part: (frames,) or (runs, frames).
+        whole: of the same shape, of the same frames and runs.
+    """
+    a, b = np.asarray(part, np.float64), np.asarray(whole, np.float64)
+    of_whole = mean_estimate(b, "1", signed=True)
+    if of_whole.low <= 0.0 <= of_whole.high:
+        return None
+    middle = float(np.nanmean(a) / np.nanmean(b))
+
+    def inside(ratio: float) -> bool:
+        found = mean_estimate(a - ratio * b, "1", signed=True)
+        # Rounding must not exclude the ratio of the means where nothing scatters.
+        return found.low <= 1e-12 * abs(of_whole.value) and found.high >= -1e-12 * abs(of_whole.value)
+
+    return _edge(inside, middle, -1.0), _edge(inside, middle, 1.0)
+
+
+def _edge(inside: Callable[[float], bool], middle: float, sign: float) -> float:
+    """Return how far from a point inside an interval one gets in one direction."""
+    near, step = 0.0, 1e-6
+    while inside(middle + sign * step) and step < 1e6:
+        near, step = step, 2 * step
+    far = step
+    for _ in range(40):
+        between = (near + far) / 2
+        near, far = (between, far) if inside(middle + sign * between) else (near, between)
+    return middle + sign * near
 
 
 def _variance_of_mean(table: Array) -> tuple[float, float]:

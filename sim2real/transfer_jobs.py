@@ -19,10 +19,11 @@ from policies.checkpoint import ModelCard, load_checkpoint
 from policies.device import pick_device
 from policies.perception import PerceptionModel
 from sim2real.cameras import refitted_camera
-from sim2real.finetune import draw_replay, train_from_scratch, tune_on_frames
+from sim2real.finetune import draw_replay, tune_on_frames
 from sim2real.pretrain import prepare_torch
 from sim2real.realdata import RealData, RealFrame, load_real
 from sim2real.scoring import FrameScore, score_frames
+from sim2real.scratch import fresh_model, train_from_scratch
 from sim2real.splits import choose_frames
 from sim2real.stream import Batch
 
@@ -100,8 +101,7 @@ def _fit(
         replay = read_replay(replay_path(job.result.parent.parent, job.seed))
         return tune_on_frames(model, rig, job.start, job.aligned, chosen, replay, seed, device)[0]
     view = refitted_camera(model, rig, job.start, job.aligned, chosen, device).view
-    prepare_torch(seed, 1 if device.type == "cpu" else 0)
-    fresh = PerceptionModel(card.spec).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    fresh = fresh_model(card.spec, seed, 1 if device.type == "cpu" else 0, device)
     train_from_scratch(fresh, rig, view, chosen, seed, device)
     model.load_state_dict(fresh.state_dict())
     return view

@@ -13,7 +13,7 @@ from calibration.boards.detect import BoardView
 from calibration.camera import CameraIntrinsics
 from calibration.errors import InputError
 from calibration.intrinsics.lens_models import LENS_KINDS, LensKind, project_with_jacobians
-from calibration.least_squares import of_step, solve, turned
+from calibration.least_squares import Solution, of_step, solve, turned
 
 Float = NDArray[np.float64]
 
@@ -159,15 +159,28 @@ def _fit(
     each = raw[inside]
     spread = float(np.sqrt((each**2).sum() / max(2 * len(each) - free - 6 * len(views), 1)))
     # Cutting at Huber's bound takes tails away; of normal errors next to nothing.
-    with np.errstate(all="ignore"):
-        try:
-            inverse = np.asarray(np.linalg.inv(solution.information), np.float64)
-            covariance = inverse[:free, :free] * (spread / noise) ** 2
-        except np.linalg.LinAlgError:
-            covariance = np.full((free, free), np.nan)
+    covariance = _inverse_information(solution)[:free, :free] * (spread / noise) ** 2
     split = tuple(raw[start:stop] for start, stop in zip(stops - counts, stops, strict=True))
     fitted = kind.camera(state[0], *size)
     return fitted, state[1], spread, _Result(split, covariance, freedom)
+
+
+def _inverse_information(solution: Solution[tuple[Float, Float]]) -> Float:
+    """Return the inverse of the information; NaN where it has none.
+
+    By a QR decomposition of the derivatives: of a rational lens, whose numbers nearly cancel, the information itself
+    has lost half of the digits.
+    """
+    each = np.repeat(np.sqrt(solution.weights), solution.residuals.shape[1])
+    weighted = solution.jacobian * each[:, None]
+    lengths = np.linalg.norm(weighted, axis=0)
+    count = len(lengths)
+    with np.errstate(all="ignore"):
+        triangle = np.linalg.qr(weighted / lengths, mode="r") if (lengths > 0).all() else np.zeros((count, count))
+        if np.abs(np.diag(triangle)).min() < 1e-12:
+            return np.full((count, count), np.nan)
+        inverse = np.linalg.inv(triangle) / lengths[:, None]
+    return np.asarray(inverse @ inverse.T)
 
 
 def _can_be(values: Float, kind: LensKind) -> bool:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.camera import CameraIntrinsics, LensModel
+from calibration.camera import CameraIntrinsics, LensModel, radial_factor
 
 Float = NDArray[np.float64]
 _PINHOLE = ("fx_px", "fy_px", "cx_px", "cy_px", "k1", "k2", "p1", "p2", "k3")
+_RATIONAL = (*_PINHOLE, "k4", "k5", "k6")
 _FISHEYE = ("fx_px", "fy_px", "cx_px", "cy_px", "k1", "k2", "k3", "k4")
 
 
@@ -33,28 +34,33 @@ class LensKind:
     def values(self, camera: CameraIntrinsics) -> Float:
         """Return the free numbers of a camera."""
         named = named_values(camera) | {"f_px": 0.5 * (camera.fx_px + camera.fy_px)}
-        return np.array([named[name] for name in self.free])
+        return np.array([named.get(name, 0.0) for name in self.free])
 
     def camera(self, values: Float, width_px: int, height_px: int) -> CameraIntrinsics:
         """Return the camera with these free numbers."""
         named = dict(zip(self.free, values.tolist(), strict=True))
         if "f_px" in named:
             named["fx_px"] = named["fy_px"] = named.pop("f_px")
-        given = {name: named.get(name, 0.0) for name in (_FISHEYE if self.model == "fisheye" else _PINHOLE)}
         named.setdefault("cx_px", (width_px - 1) / 2)
         named.setdefault("cy_px", (height_px - 1) / 2)
-        lens = tuple(given[name] for name in (_FISHEYE if self.model == "fisheye" else _PINHOLE)[4:])
-        k1, k2, k3, k4, k5 = (*lens, 0.0)[:5]
+        lens = [named.get(name, 0.0) for name in self.numbers[4:]]
+        lens += [0.0] * (5 - len(lens))
         return CameraIntrinsics(
-            width_px, height_px, named["fx_px"], named["fy_px"], named["cx_px"], named["cy_px"], (k1, k2, k3, k4, k5),
-            self.model,
-        )  # fmt: skip
+            width_px, height_px, named["fx_px"], named["fy_px"], named["cx_px"], named["cy_px"], tuple(lens), self.model
+        )
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Names of all numbers of such a camera, the fitted ones and those that are 0."""
+        if self.model == "fisheye":
+            return _FISHEYE
+        return _RATIONAL if "k4" in self.free else _PINHOLE
 
     def jacobian(self, of_all: Float) -> Float:
         """Return the columns of the free numbers (N, 2, free) of those of all numbers of the model."""
-        names = _FISHEYE if self.model == "fisheye" else _PINHOLE
         columns = [
-            of_all[..., 0] + of_all[..., 1] if name == "f_px" else of_all[..., names.index(name)] for name in self.free
+            of_all[..., 0] + of_all[..., 1] if name == "f_px" else of_all[..., self.numbers.index(name)]
+            for name in self.free
         ]
         return np.stack(columns, axis=-1)
 
@@ -67,6 +73,7 @@ LENS_KINDS: Mapping[str, LensKind] = {
         LensKind("pinhole+k1k2", "pinhole", ("fx_px", "fy_px", "cx_px", "cy_px", "k1", "k2")),
         LensKind("pinhole+k1k2p1p2", "pinhole", ("fx_px", "fy_px", "cx_px", "cy_px", "k1", "k2", "p1", "p2")),
         LensKind("pinhole+k1k2p1p2k3", "pinhole", _PINHOLE),
+        LensKind("rational", "pinhole", _RATIONAL),
         LensKind("fisheye", "fisheye", _FISHEYE),
     )
 }
@@ -74,9 +81,9 @@ LENS_KINDS: Mapping[str, LensKind] = {
 
 def named_values(camera: CameraIntrinsics) -> dict[str, float]:
     """Return the numbers of a camera by name."""
-    names = _FISHEYE if camera.model == "fisheye" else _PINHOLE
+    names = _FISHEYE if camera.model == "fisheye" else _RATIONAL
     values = (camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px, *camera.distortion)
-    return dict(zip(names, values[: len(names)], strict=True))
+    return dict(zip(names, values, strict=False))
 
 
 def project_with_jacobians(camera: CameraIntrinsics, points: Float) -> tuple[Float, Float, Float]:
@@ -86,7 +93,8 @@ def project_with_jacobians(camera: CameraIntrinsics, points: Float) -> tuple[Flo
 
     Returns:
         pixels, d pixels / d point (N, 2, 3), and d pixels / d numbers (N, 2, P) in the order of the camera's model:
-        fx fy cx cy and its distortion. Differentiated from the models of `CameraIntrinsics`.
+        fx fy cx cy and its distortion, five or eight numbers as it has. Differentiated from the models of
+        `CameraIntrinsics`.
     """
     x, y, z = points.T
     z = np.where(np.abs(z) < 1e-9, 1e-9, z)
@@ -107,11 +115,10 @@ def project_with_jacobians(camera: CameraIntrinsics, points: Float) -> tuple[Flo
 
 
 def _pinhole(a: Float, b: Float, camera: CameraIntrinsics) -> tuple[Float, Float, Float]:
-    k1, k2, p1, p2, k3 = camera.distortion
+    p1, p2 = camera.distortion[2:4]
     r2 = a * a + b * b
-    radial = 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
     # d radial / d a = slope * 2 a.
-    slope = k1 + r2 * (2.0 * k2 + r2 * 3.0 * k3)
+    radial, slope = radial_factor(r2, camera.distortion)
     bent = np.stack(
         [a * radial + 2 * p1 * a * b + p2 * (r2 + 2 * a * a), b * radial + p1 * (r2 + 2 * b * b) + 2 * p2 * a * b], 1
     )
@@ -119,16 +126,21 @@ def _pinhole(a: Float, b: Float, camera: CameraIntrinsics) -> tuple[Float, Float
     of_ab[:, 0, 0] = radial + 2 * a * a * slope + 2 * p1 * b + 6 * p2 * a
     of_ab[:, 0, 1] = of_ab[:, 1, 0] = 2 * a * b * slope + 2 * p1 * a + 2 * p2 * b
     of_ab[:, 1, 1] = radial + 2 * b * b * slope + 6 * p1 * b + 2 * p2 * a
-    of_lens = np.empty((len(a), 2, 5))
+    below = (*camera.distortion[5:], 0.0, 0.0, 0.0)[:3]
+    under = 1.0 + r2 * (below[0] + r2 * (below[1] + r2 * below[2]))
+    of_lens = np.empty((len(a), 2, len(camera.distortion)))
     for column, power in ((0, r2), (1, r2**2), (4, r2**3)):
-        of_lens[:, 0, column], of_lens[:, 1, column] = a * power, b * power
+        of_lens[:, 0, column], of_lens[:, 1, column] = a * power / under, b * power / under
+    for column in range(5, len(camera.distortion)):
+        share = -radial * r2 ** (column - 4) / under
+        of_lens[:, 0, column], of_lens[:, 1, column] = a * share, b * share
     of_lens[:, 0, 2], of_lens[:, 1, 2] = 2 * a * b, r2 + 2 * b * b
     of_lens[:, 0, 3], of_lens[:, 1, 3] = r2 + 2 * a * a, 2 * a * b
     return bent, of_ab, of_lens
 
 
 def _fisheye(a: Float, b: Float, camera: CameraIntrinsics) -> tuple[Float, Float, Float]:
-    k1, k2, k3, k4, _ = camera.distortion
+    k1, k2, k3, k4 = camera.distortion[:4]
     r = np.maximum(np.hypot(a, b), 1e-12)
     angle = np.arctan(r)
     s = angle * angle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,9 @@ class Dynamics:
         gains, dampings, torques: (J,), factors on the motors' position gains, velocity gains and highest torques.
     """
 
-    def __init__(self, pybullet: Any, client: int, robot: int, links: Sequence[int], fingers: Sequence[int]) -> None:
+    def __init__(
+        self, pybullet: Any, client: int, robot: int, links: Sequence[int], fingers: Sequence[int], timestep_s: float
+    ) -> None:
         """Read the arm's nominal masses.
 
         Args:
@@ -31,8 +34,10 @@ class Dynamics:
             robot: number of the arm.
             links: number of the link behind each moving joint.
             fingers: numbers of the links that touch objects.
+            timestep_s: of the simulation.
         """
         self._pybullet, self._client, self._robot = pybullet, client, robot
+        self._timestep_s = timestep_s
         self._links, self._fingers = list(links), list(fingers)
         count = pybullet.getNumJoints(robot, physicsClientId=client)
         self._link_masses = {k: self._mass(robot, k) for k in range(-1, count)}
@@ -42,6 +47,14 @@ class Dynamics:
         self._motors: tuple[MotorParams, ...] = ()
         self.gains, self.dampings, self.torques = np.ones((3, len(self._links)))
         self._set_gravity(GravityParams())
+        self._inertias = self._joint_inertias()
+
+    def _joint_inertias(self) -> Float:
+        """Return what each joint has to move when all others are free (J,), kg m2 or kg, as the arm is now."""
+        p, client = self._pybullet, self._client
+        positions = [float(p.getJointState(self._robot, link, physicsClientId=client)[0]) for link in self._links]
+        matrix = np.array(p.calculateMassMatrix(self._robot, positions, physicsClientId=client))
+        return np.asarray(1.0 / np.diag(np.linalg.inv(matrix)))
 
     def _mass(self, body: int, link: int) -> tuple[float, Float]:
         info = self._pybullet.getDynamicsInfo(body, link, physicsClientId=self._client)
@@ -115,13 +128,15 @@ class Dynamics:
         self.gains = np.array([m.gain_scale for m in each])
         self.dampings = np.array([m.damping_scale for m in each])
         self.torques = np.array([m.torque_scale for m in each])
-        for link, motor in zip(self._links, each, strict=True):
+        for link, motor, inertia in zip(self._links, each, self._inertias.tolist(), strict=True):
             key = (self._robot, f"damping{link}")
             if self._set.get(key, 0.0) != motor.joint_damping:
                 self._set[key] = motor.joint_damping
-                self._pybullet.changeDynamics(
-                    self._robot, link, jointDamping=motor.joint_damping, physicsClientId=self._client
-                )
+                # Bullet takes friction from the speed before a step, and a light joint with much of it would speed up
+                # without end. This much takes in one step what the friction takes in that time from the joint alone.
+                rate = self._timestep_s / inertia
+                damping = -math.expm1(-motor.joint_damping * rate) / rate
+                self._pybullet.changeDynamics(self._robot, link, jointDamping=damping, physicsClientId=self._client)
 
     def _set_gravity(self, gravity: GravityParams) -> None:
         if gravity == self._gravity:

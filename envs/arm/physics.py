@@ -88,7 +88,7 @@ class PhysicsWorld:
         self.robot = int(number)
         self._read_joints()
         fingers = self._links_of_fingers()
-        self._dynamics = Dynamics(p, client, self.robot, self._index, fingers)
+        self._dynamics = Dynamics(p, client, self.robot, self._index, fingers, settings.timestep_s)
         self.bodies: dict[str, int] = {}
         self._variants: dict[tuple[str, float, tuple[float, ...]], int] = {}
         self._numbers: list[int] = []

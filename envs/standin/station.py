@@ -33,19 +33,22 @@ class Station:
         difficulty: how far its values are from nominal.
         causes: what alone is other, where it was planted; empty: everything of the family.
         size: of planted causes; 1 is what a station with no calibration may have.
+        among: how far all other causes are from nominal, where some are planted; None: they are nominal.
     """
 
     seed: int = 0
     difficulty: Difficulty = "mild"
     causes: tuple[str, ...] = ()
     size: float = 1.0
+    among: Difficulty | None = None
 
     def __post_init__(self) -> None:
         """Check that the family has this."""
         if self.seed < 0:
             raise InputError(f"station must be 0 or more, got {self.seed}")
-        if self.difficulty not in get_args(Difficulty):
-            raise InputError(f"difficulty must be one of {', '.join(get_args(Difficulty))}, got '{self.difficulty}'")
+        for what, value in (("difficulty", self.difficulty), ("among", self.among or "mild")):
+            if value not in get_args(Difficulty):
+                raise InputError(f"{what} must be one of {', '.join(get_args(Difficulty))}, got '{value}'")
         for name in self.causes:
             if name not in CAUSES:
                 raise InputError(f"cause must be one of {', '.join(CAUSES)}, got '{name}'")
@@ -53,28 +56,33 @@ class Station:
             raise InputError(f"size of planted causes must be above 0, got {self.size:g}")
 
     @classmethod
-    def planted(cls, causes: Sequence[str], size: float = 1.0, seed: int = 0) -> Station:
-        """Return a station at which these causes alone are other than nominal.
+    def planted(
+        cls, causes: Sequence[str], size: float = 1.0, seed: int = 0, among: Difficulty | None = None
+    ) -> Station:
+        """Return a station at which these causes alone are other than nominal, or all others by a given difficulty.
 
         Raises:
             InputError: none is named, or one that the family does not have.
         """
         if not causes or isinstance(causes, str):
             raise InputError(f"causes must be a list of one or more of {', '.join(CAUSES)}, got {causes!r}")
-        return cls(seed, causes=tuple(causes), size=size)
+        return cls(seed, causes=tuple(causes), size=size, among=among)
 
     @property
     def name(self) -> str:
         """What every output calls it."""
-        what = " and ".join(self.causes) + f" planted, size {self.size:g}" if self.causes else self.difficulty
+        what: str = self.difficulty
+        if self.causes:
+            others = "" if self.among is None else f", others {self.among}"
+            what = " and ".join(self.causes) + f" planted, size {self.size:g}{others}"
         return f"{NAME} {self.seed} ({what})"
 
     def sizes(self) -> dict[str, float]:
         """Return the size of each cause by name; 0 for one that is nominal."""
-        if self.causes:
-            return {name: self.size if name in self.causes else 0.0 for name in CAUSES}
-        largest = _LARGEST[self.difficulty]
-        return {name: largest * float(self._rng(name, 0).uniform(_LEAST_SHARE, 1.0)) for name in CAUSES}
+        level = self.among if self.causes else self.difficulty
+        largest = 0.0 if level is None else _LARGEST[level]
+        drawn = {name: largest * float(self._rng(name, 0).uniform(_LEAST_SHARE, 1.0)) for name in CAUSES}
+        return drawn | dict.fromkeys(self.causes, self.size)
 
     def _rng(self, cause: str, use: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, zlib.crc32(cause.encode()), use])

@@ -13,13 +13,13 @@ from calibration.records import write_record
 from policies.checkpoint import ModelCard, load_checkpoint
 from policies.device import pick_device
 from policies.perception import PerceptionModel
-from sim2real.advice.active_learning.selection import pick_frames
+from sim2real.advice.active_learning.picking import pick_photographs
 from sim2real.advice.active_learning.sheet import write_picks
 from sim2real.advice.configs import AdviseConfig
 from sim2real.advice.distances.fixed_features import fixed_features
 from sim2real.advice.measure import FEWEST_LABELLED, domain_gap, measure_model, task_of
 from sim2real.advice.photographs import Photographs, find_photographs
-from sim2real.advice.record import Advice, PickedFrame
+from sim2real.advice.record import Advice
 from sim2real.advice.stages import Answers
 from sim2real.advice.suggest import best_model, suggestion
 from sim2real.advice.table import lines_of
@@ -81,7 +81,7 @@ def advise(config: AdviseConfig) -> Advice:
         seen[found.model] = answer
     assert pictures is not None
     chooser = best_model(models).model if config.pick else None
-    picks = _picks(photographs, seen[chooser], config.pick) if chooser else []
+    picks = pick_photographs(photographs, seen[chooser], config.pick) if chooser else []
     used = len(photographs.labelled) if task else 0
     advice = Advice(
         rig.name,
@@ -141,23 +141,6 @@ def _same_station(cards: list[tuple[Path, ModelCard]]) -> Any:
 
 def _station(card: ModelCard) -> str:
     return f"{card.rig.name} {card.rig.input_size_px[0]}x{card.rig.input_size_px[1]}"
-
-
-def _picks(photographs: Photographs, seen: Answers, count: int) -> list[PickedFrame]:
-    """Return the photographs to label next."""
-    labelled = {f.file for f in photographs.labelled}
-    rows = [k for k, f in enumerate(photographs.files) if f in labelled or f in photographs.may_label]
-    if not rows:
-        return []
-    files = [photographs.files[k] for k in rows]
-    # The second-coarsest map knows where things are, and no longer each texture.
-    features = seen.stages[max(len(seen.stages) - 2, 0)].places[rows]
-    already = [k for k, f in enumerate(files) if f in labelled]
-    found = pick_frames(features, 1.0 - seen.confidence[rows], already, count)
-    return [
-        PickedFrame(files[p.index], n, p.distance, files[p.nearest], float(seen.confidence[rows[p.index]]), p.score)
-        for n, p in enumerate(found, 1)
-    ]
 
 
 def _missing(config: AdviseConfig, picked: int, labels: bool) -> list[str]:

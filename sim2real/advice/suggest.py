@@ -100,6 +100,6 @@ def _lowest_error(model: ModelAdvice) -> float:
 
 
 def _differ(first: Sequence[float], second: Sequence[float]) -> bool:
-    """Return whether the mean difference of paired errors is away from 0 by its bootstrap interval."""
-    estimate = mean_estimate(np.subtract(first, second), "m")
+    """Return whether the mean difference of paired errors is away from 0 by its interval."""
+    estimate = mean_estimate(np.subtract(first, second), "m", signed=True)
     return not estimate.low <= 0.0 <= estimate.high

@@ -21,7 +21,7 @@ from envs.vector.env import ArmVectorEnv
 from policies.evaluation import run_episodes
 from policies.scripted import make_expert
 from sim2real.benchmarks.apart import calls_per_s
-from sim2real.configs import BenchmarkConfig
+from sim2real.benchmarks.config import BenchmarkConfig
 from sim2real.runs import system_info
 
 # Settings that are compared with the default: solver steps, iterations, residual.

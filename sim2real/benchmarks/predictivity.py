@@ -1,9 +1,14 @@
-"""Whether success in the source simulation tells success in the held-out one, over experts with stated faults."""
+"""Whether success in the source simulation tells success in the held-out one, over experts with stated faults.
+
+Two sources are compared: the nominal world, in which success is easy to measure, and a randomized one, which also
+asks of a policy what stations will.
+"""
 
 from __future__ import annotations
 
 import functools
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 from calibration.errors import InputError
@@ -12,8 +17,8 @@ from calibration.records import to_plain, write_json
 from envs.standin import Station
 from policies.scripted import make_expert
 from policies.scripted.degraded import FAULTS, Degraded, Fault
-from sim2real.configs import BenchmarkConfig
-from sim2real.gap.held_out import PolicyOutcomes, agreement, policy_outcomes
+from sim2real.benchmarks.config import BenchmarkConfig
+from sim2real.gap.held_out import PolicyOutcomes, agreement, policy_outcomes, source_successes
 from sim2real.gap.predictivity import Predictivity
 from sim2real.runs import system_info
 
@@ -34,48 +39,68 @@ def benchmark(config: BenchmarkConfig) -> str:
         )
     makers = {name: functools.partial(_degraded, fault) for name, fault in FAULTS.items()}
     stations = [Station(k, "mild") for k in range(config.stations)]
-    outcomes = policy_outcomes(makers, config.env, stations, config.episodes, _FIRST_SEED)
-    pooled, single = agreement(outcomes)
+    nominal = policy_outcomes(makers, config.env, stations, config.episodes, _FIRST_SEED)
+    randomized = source_successes(
+        makers, config.env, config.episodes, _FIRST_SEED, None, config.randomization, config.strength
+    )
+    sources = {
+        "nominal": nominal,
+        f"{config.randomization}, strength {config.strength:g}": replace(nominal, source=randomized),
+    }
+    agreements = {name: agreement(outcomes) for name, outcomes in sources.items()}
     if config.out is not None:
         found = {
             "env": config.env,
             "episodes": config.episodes,
-            "policies": _rates(outcomes),
-            "pooled": to_plain(asdict(pooled)),
-            "stations": {name: to_plain(asdict(one)) for name, one in single.items()},
+            "policies": _rates(sources),
+            "sources": {
+                name: {
+                    "pooled": to_plain(asdict(pooled)),
+                    "stations": {station: to_plain(asdict(one)) for station, one in single.items()},
+                }
+                for name, (pooled, single) in agreements.items()
+            },
             "system": system_info(),
         }
         write_json(config.out, found)
-    return _text(config, outcomes, pooled, single)
+    return _text(config, sources, agreements)
 
 
 def _degraded(fault: Fault, env: Any) -> Degraded:
     return Degraded(make_expert(env), fault, 1)
 
 
-def _rates(outcomes: PolicyOutcomes) -> dict[str, dict[str, Any]]:
+def _rates(sources: Mapping[str, PolicyOutcomes]) -> dict[str, dict[str, Any]]:
+    one = next(iter(sources.values()))
     return {
-        name: {"source": float(outcomes.source[k].mean()), "stations": outcomes.target[k].mean(axis=1).tolist()}
-        for k, name in enumerate(outcomes.policies)
+        name: {
+            "source": {source: float(outcomes.source[k].mean()) for source, outcomes in sources.items()},
+            "stations": one.target[k].mean(axis=1).tolist(),
+        }
+        for k, name in enumerate(one.policies)
     }
 
 
 def _text(
-    config: BenchmarkConfig, outcomes: PolicyOutcomes, pooled: Predictivity, single: dict[str, Predictivity]
+    config: BenchmarkConfig,
+    sources: Mapping[str, PolicyOutcomes],
+    agreements: Mapping[str, tuple[Predictivity, dict[str, Predictivity]]],
 ) -> str:
     lines = [
-        f"{config.env}: {config.episodes} episodes in the source and at each of {config.stations} mild stations of the "
-        "held-out simulation",
+        f"{config.env}: {config.episodes} episodes in each source and at each of {config.stations} mild stations of "
+        "the held-out simulation",
         "",
-        "| policy | source | held-out simulation, mean | by station |",
-        "|---|---|---|---|",
+        f"| policy | {' | '.join(f'source, {name}' for name in sources)} | held-out simulation, mean | by station |",
+        "|---|" + "---|" * (len(sources) + 2),
     ]
-    for name, rates in _rates(outcomes).items():
+    for name, rates in _rates(sources).items():
         stations = rates["stations"]
         each = " ".join(f"{r:.2f}" for r in stations)
-        lines.append(f"| {name} | {rates['source']:.2f} | {sum(stations) / len(stations):.2f} | {each} |")
-    lines += ["", f"all stations: {_said(pooled)}"]
-    lines += [f"{name}: {_said(one)}" for name, one in single.items()]
+        own = " | ".join(f"{r:.2f}" for r in rates["source"].values())
+        lines.append(f"| {name} | {own} | {sum(stations) / len(stations):.2f} | {each} |")
+    for name, (pooled, single) in agreements.items():
+        lines += ["", f"source {name}, all stations: {_said(pooled)}"]
+        lines += [f"{station}: {_said(one)}" for station, one in single.items()]
     return "\n".join(lines)
 
 

@@ -16,7 +16,8 @@ from calibration.records import write_json
 from calibration.rig_file import load_rig
 from policies.device import pick_device
 from policies.perception import PerceptionModel
-from sim2real.configs import BenchmarkConfig, PretrainConfig
+from sim2real.benchmarks.config import BenchmarkConfig
+from sim2real.configs import PretrainConfig
 from sim2real.presets import load_preset, rig_spec
 from sim2real.pretrain import batch_tensors, core_count, load_batches, model_spec, prepare_torch, train_step
 from sim2real.runs import system_info

@@ -15,6 +15,7 @@ from calibration.records import write_json
 from envs.rendering.cpu.rasterizer import CpuRasterizer
 from sim2real.benchmarks.agreement import ssim
 from sim2real.benchmarks.apart import Apart, calls_per_s
+from sim2real.benchmarks.config import BenchmarkConfig
 from sim2real.benchmarks.contenders import (
     Contender,
     full_meshes,
@@ -26,7 +27,6 @@ from sim2real.benchmarks.contenders import (
 )
 from sim2real.benchmarks.mujoco_scene import mujoco_contender
 from sim2real.benchmarks.panda_scene import PandaScene
-from sim2real.configs import BenchmarkConfig
 from sim2real.runs import system_info
 
 _POSES = 64

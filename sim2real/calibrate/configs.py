@@ -28,7 +28,8 @@ class IntrinsicsConfig:
     out: Path
     """new folder for record and page"""
     lens: str = "auto"
-    """auto, or one of pinhole, pinhole+k1, pinhole+k1k2, pinhole+k1k2p1p2, pinhole+k1k2p1p2k3, fisheye"""
+    """auto, or one of pinhole, pinhole+k1, pinhole+k1k2, pinhole+k1k2p1p2, pinhole+k1k2p1p2k3, rational,
+    fisheye"""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ class Step:
         interval_m: of the gain.
         source: what the number rests on.
         command: that does it.
+        expected_m: the error to be expected then, with its interval; None where it was not forecast.
     """
 
     what: str
@@ -29,10 +30,14 @@ class Step:
     interval_m: tuple[float, float] | None
     source: str
     command: str
+    expected_m: tuple[float, float, float] | None = None
 
 
 def next_steps(
-    attribution: Attribution | None, rows: Sequence[Mapping[str, Any]], coverage: Sequence[Mapping[str, Any]]
+    attribution: Attribution | None,
+    rows: Sequence[Mapping[str, Any]],
+    coverage: Sequence[Mapping[str, Any]],
+    more: Sequence[Step] = (),
 ) -> list[Step]:
     """Return what to do, what brings most first and what has no number last; what would bring harm is left out.
 
@@ -40,20 +45,23 @@ def next_steps(
         attribution: by refits, of the first row's model.
         rows: of the perception gap, the first one before adaptation; later ones have `gain` and `gain_interval`.
         coverage: of looks, as `looks_coverage` gives it.
+        more: steps from elsewhere, such as a forecast; those without a number come before coverage.
     """
-    steps = []
-    for row in rows[1:]:
-        if row.get("gain") is not None:
-            low, high = row["gain_interval"]
-            steps.append(
-                Step(
-                    f"use the model {row['name']} ({row['selection']})",
-                    row["gain"],
-                    (low, high),
-                    "measured on the scored frames",
-                    f"sim2real evaluate --model {row['name']}",
-                )
+    steps = [s for s in more if s.gain_m is not None]
+    better = [row for row in rows[1:] if row.get("gain") is not None]
+    if better:
+        # One can be used; what the others bring is in the table of errors.
+        row = max(better, key=lambda r: float(r["gain"]))
+        low, high = row["gain_interval"]
+        steps.append(
+            Step(
+                f"use the model {row['name']} ({row['selection']})",
+                row["gain"],
+                (low, high),
+                "measured on the scored frames",
+                f"sim2real evaluate --model {row['name']}",
             )
+        )
     for share in attribution.shares if attribution is not None else ():
         light = share.group == LIGHT
         steps.append(
@@ -66,6 +74,7 @@ def next_steps(
             )
         )
     steps = sorted((s for s in steps if (s.gain_m or 0.0) > 0), key=lambda s: -(s.gain_m or 0.0))
+    steps += [s for s in more if s.gain_m is None]
     for row in coverage:
         if row["inside"] < _COVERED:
             steps.append(

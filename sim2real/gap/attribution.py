@@ -13,6 +13,8 @@ from sim2real.statistics import CONFIDENCE
 
 Array = NDArray[np.float64]
 Errors = Callable[[frozenset[str]], ArrayLike]
+# What is lost (not finite) on one side only counts as this far, in the unit of the outcomes.
+LOST = 1.0
 _RESAMPLES = 4000
 
 
@@ -95,6 +97,35 @@ def attribute(groups: Sequence[str], errors: Errors, unit: str, seed: int = 0) -
     ]
     shares.sort(key=lambda s: -s.explained.value)
     return Attribution(gap, tuple(shares), float(gap.value - explained.mean(axis=1).sum()))
+
+
+def difference_from_target(groups: Sequence[str], outcomes: Errors) -> Errors:
+    """Return what `attribute` takes, for what happens itself in place of how bad it is.
+
+    An error can be the same, or smaller, where a group changes what happens: two causes may cancel, and some help. How
+    far the source's outcome is from the target's on the same frame or episode cannot; a group explains by how much its
+    values bring the source nearer to the target, and the "gap" is how far the source is from it.
+
+    Args:
+        groups: all names.
+        outcomes: maps the set of groups that have the target's values to outcomes (N, ..., D): predicted points of
+            frames, or places of bodies over the steps of episodes; distances over D are averaged over all axes but N.
+    """
+    target, target_lost = _with_zeros(outcomes(frozenset(groups)))
+
+    def errors(taken: frozenset[str]) -> Array:
+        found, lost = _with_zeros(outcomes(taken))
+        apart = np.where(lost == target_lost, np.linalg.norm(found - target, axis=-1), LOST)
+        return np.asarray(-apart.reshape(len(apart), -1).mean(axis=1))
+
+    return errors
+
+
+def _with_zeros(outcomes: ArrayLike) -> tuple[Array, NDArray[np.bool_]]:
+    """Return outcomes with zeros for lost ones, and which are lost."""
+    values = np.asarray(outcomes, np.float64)
+    lost: NDArray[np.bool_] = np.asarray(~np.isfinite(values).all(axis=-1))
+    return np.where(lost[..., None], 0.0, values), lost
 
 
 def _checked(found: ArrayLike, frames: int | None) -> Array:

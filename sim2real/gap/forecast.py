@@ -44,7 +44,8 @@ def forecast(frames: ArrayLike, errors: ArrayLike, wanted: int, unit: str, seed:
 
     Args:
         frames: numbers of labelled frames (B,), each above 0, rising.
-        errors: mean errors (B,), or (runs, B), of runs that drew other labelled frames.
+        errors: mean errors (B,), or (runs, B), of runs that drew other labelled frames; NaN where a number has fewer
+            runs than others. A measurement to come is taken to have as many runs as the last number.
         wanted: number to predict for, above the largest measured.
         unit: of the errors.
         seed: of the sampling.
@@ -56,33 +57,37 @@ def forecast(frames: ArrayLike, errors: ArrayLike, wanted: int, unit: str, seed:
     table = np.atleast_2d(np.asarray(errors, dtype=np.float64))
     if n.ndim != 1 or not len(n) or table.shape[1] != len(n) or (np.diff(n) <= 0).any() or n[0] <= 0:
         raise InputError(f"a forecast needs rising numbers of frames and an error for each, got {n} and {table.shape}")
-    if not (np.isfinite(table).all() and (table > 0).all()):
+    there = ~np.isnan(table)
+    runs = there.sum(axis=0)
+    if not runs.all() or not (np.isfinite(table[there]).all() and (table[there] > 0).all()):
         raise InputError("a forecast needs errors above 0, got one that is not")
     if wanted <= n[-1]:
         raise InputError(f"a forecast must be for more than the {n[-1]:g} frames measured, got {wanted}")
     rng = np.random.default_rng(seed)
     logs = np.log(table)
-    level, scatter = logs.mean(axis=0), _scatter(logs)
+    level, scatter = np.nanmean(logs, axis=0), _scatter(logs)
     floor = rng.uniform(0.0, 1.0, _SAMPLES)
     exponent = rng.uniform(0.0, _STEEPEST, _SAMPLES)
     # Relative to the last point: floor + (1 - floor) (n / last)^-c, times a level that the points decide.
     shape = np.log(floor[:, None] + (1 - floor[:, None]) * (n / n[-1]) ** -exponent[:, None])
-    spread = np.hypot(scatter / np.sqrt(len(table)), _MISFIT)
-    height = (level - shape).mean(axis=1)
+    spread = np.hypot(scatter / np.sqrt(runs), _MISFIT)
+    certainty = spread**-2
+    height = (level - shape) @ certainty / certainty.sum()
     misfit = (level - shape - height[:, None]) / spread
     weight = np.exp(-0.5 * (misfit**2).sum(axis=1) + 0.5 * (misfit**2).sum(axis=1).min())
     drawn = rng.choice(_SAMPLES, _SAMPLES, p=weight / weight.sum())
-    uncertain = rng.normal(0.0, spread / np.sqrt(len(n)), _SAMPLES)
+    uncertain = rng.normal(0.0, certainty.sum() ** -0.5, _SAMPLES)
     mean = np.log(floor[drawn] + (1 - floor[drawn]) * (wanted / n[-1]) ** -exponent[drawn]) + height[drawn] + uncertain
-    measured = mean + rng.normal(0.0, spread, _SAMPLES)
+    measured = mean + rng.normal(0.0, spread[-1], _SAMPLES)
     low, middle, high = np.exp(np.quantile(measured, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2]))
-    method = f"power law with a floor, averaged; {len(n)} points, {len(table)} runs"
+    method = f"power law with a floor, averaged; {len(n)} points of {runs.sum()} runs"
     error = Estimate(float(middle), float(low), float(high), LEVEL, len(n), unit, method)
-    return Forecast(wanted, error, float(table[:, -1].mean() - middle))
+    return Forecast(wanted, error, float(np.nanmean(table[:, -1]) - middle))
 
 
 def _scatter(logs: Array) -> float:
-    """Return the standard deviation between runs, pooled over the points; of one run, a tenth."""
-    if len(logs) == 1:
+    """Return the standard deviation between runs, pooled over the points; where no point has two, a tenth."""
+    freedom = (~np.isnan(logs)).sum() - logs.shape[1]
+    if not freedom:
         return 0.1
-    return float(np.sqrt(logs.var(axis=0, ddof=1).mean()))
+    return float(np.sqrt(np.nansum((logs - np.nanmean(logs, axis=0)) ** 2) / freedom))

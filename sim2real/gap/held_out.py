@@ -160,7 +160,7 @@ def policy_outcomes(
     seed: int = 0,
     rig: str | None = None,
 ) -> PolicyOutcomes:
-    """Return what `predictivity` needs: each policy's episodes in the source and at every station.
+    """Return what `predictivity` needs: each policy's episodes in the nominal source and at every station.
 
     Args:
         policies: by name; each makes a policy for an environment.
@@ -173,17 +173,48 @@ def policy_outcomes(
     Raises:
         InputError: as of `at_stations`.
     """
-    source, target = [], []
+    source = source_successes(policies, env, episodes, seed, rig)
+    target = []
     for make_policy in policies.values():
-        world = make_environment(env, rig)
+        results = at_stations(make_policy, env, stations, episodes, seed, rig)
+        target.append([[r.success for r in result.records] for result in results])
+    return PolicyOutcomes(tuple(policies), source, np.array(target), tuple(stations))
+
+
+def source_successes(
+    policies: Mapping[str, Callable[[Any], Any]],
+    env: str,
+    episodes: int = EPISODES,
+    seed: int = 0,
+    rig: str | None = None,
+    randomization: str | None = None,
+    strength: float = 1.0,
+) -> NDArray[np.bool_]:
+    """Return each policy's successes (P, E) in the source simulation.
+
+    Args:
+        policies: by name; each makes a policy for an environment.
+        env: id of the source environment.
+        episodes: of each policy; all have the same starts and goals.
+        seed: of the first episode.
+        rig: station for ids without an arm.
+        randomization: of its worlds; default: always the nominal one.
+        strength: of the randomization, 0 to 1.
+
+    Raises:
+        InputError: there is no such environment or randomization.
+    """
+    found = []
+    for make_policy in policies.values():
+        world = make_environment(env, rig, randomization)
         try:
+            if randomization is not None:
+                world.unwrapped.set_strength(strength)
             records = run_episodes(make_policy(world), world, list(range(seed, seed + episodes)))
         finally:
             world.close()
-        source.append([r.success for r in records])
-        results = at_stations(make_policy, env, stations, episodes, seed, rig)
-        target.append([[r.success for r in result.records] for result in results])
-    return PolicyOutcomes(tuple(policies), np.array(source), np.array(target), tuple(stations))
+        found.append([r.success for r in records])
+    return np.array(found)
 
 
 def agreement(outcomes: PolicyOutcomes, seed: int = 0) -> tuple[Predictivity, dict[str, Predictivity]]:

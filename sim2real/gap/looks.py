@@ -2,55 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from policies.perception import PerceptionModel
 from sim2real.adaptation.image_level.looks import NAMES, coverage, looks
+from sim2real.advice.arrays import Floats
 from sim2real.advice.distances.fixed_features import fixed_features
 from sim2real.advice.distances.frechet import fid
 from sim2real.advice.measure import domain_gap
-from sim2real.advice.stages import answers, stage_names
+from sim2real.advice.stages import Answers
 
 SHARE = 0.98
 
 
-def picture_gap(
-    model: PerceptionModel,
-    simulated: NDArray[np.uint8],
-    real: NDArray[np.uint8],
-    device: torch.device,
-    seed: int = 0,
-) -> list[dict[str, Any]]:
-    """Return distances between simulated frames (N, H, W, 3) and photographs (M, H, W, 3), one row a kind of features.
+def stage_gaps(names: Sequence[str], simulated: Answers, real: Answers, seed: int = 0) -> list[dict[str, Any]]:
+    """Return distances between simulated frames and photographs in the stages of a model, finest first.
 
-    Rows: each stage of the model's own backbone, finest first, then filters that were never trained, which are the
-    same for every model. KID, MMD and proxy A-distance have the null of two halves of the simulated frames beside them;
-    the Frechet distance has the one between such halves, and is biased upwards for few pictures.
+    KID, MMD and proxy A-distance have the null of two halves of the simulated frames beside them; the Frechet distance
+    has the one between such halves, and is biased upwards for few pictures.
+
+    Args:
+        names: of the stages.
+        simulated: what the model makes of simulated frames, N of them.
+        real: what it makes of photographs, M of them.
+        seed: of resampling.
     """
-    ours, theirs = answers(model, simulated, device).stages, answers(model, real, device).stages
-    kinds = [(f"stage {name}", ours[k].pooled, theirs[k].pooled) for k, name in enumerate(stage_names(model))]
-    kinds.append(("fixed filters", fixed_features(simulated), fixed_features(real)))
-    rows = []
-    for name, a, b in kinds:
-        gap = domain_gap(a, b, seed)
-        half = len(a) // 2
-        rows.append(
-            {
-                "features": name,
-                "dimensions": a.shape[1],
-                "beyond_chance": gap.beyond_chance,
-                "ratio_to_null": gap.ratio,
-                **asdict(gap),
-                "fid": asdict(fid(a, b)),
-                "fid_null": asdict(fid(a[:half], a[half:])),
-            }
-        )
-    return rows
+    return [
+        _gap(f"stage {name}", ours.pooled, theirs.pooled, seed)
+        for name, ours, theirs in zip(names, simulated.stages, real.stages, strict=True)
+    ]
+
+
+def fixed_gap(simulated: NDArray[np.uint8], real: NDArray[np.uint8], seed: int = 0) -> dict[str, Any]:
+    """Return the same of pictures (N, H, W, 3) and (M, H, W, 3) in filters that were never trained."""
+    return _gap("fixed filters", fixed_features(simulated), fixed_features(real), seed)
+
+
+def _gap(name: str, simulated: Floats, real: Floats, seed: int) -> dict[str, Any]:
+    gap, half = domain_gap(simulated, real, seed), len(simulated) // 2
+    return {
+        "features": name,
+        "dimensions": simulated.shape[1],
+        "beyond_chance": gap.beyond_chance,
+        "ratio_to_null": gap.ratio,
+        **asdict(gap),
+        "fid": asdict(fid(simulated, real)),
+        "fid_null": asdict(fid(simulated[:half], simulated[half:])),
+    }
 
 
 def looks_coverage(simulated: NDArray[np.uint8], real: NDArray[np.uint8]) -> list[dict[str, Any]]:

@@ -8,8 +8,11 @@ from typing import Any
 
 import cv2
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from calibration.records import write_text
+from sim2real.gap.perception.curve import learning_svg
+from sim2real.gap.perception.parts import Drawings
 from sim2real.gap.twins import Picture, Twin
 from sim2real.report_images import encode
 
@@ -53,8 +56,15 @@ def verdict(result: Mapping[str, Any]) -> str:
     return text + "."
 
 
-def write_page(result: Mapping[str, Any], pairs: Sequence[Twin], out: Path) -> Path:
-    """Write the page, which loads nothing, and return its path."""
+def write_page(result: Mapping[str, Any], pairs: Sequence[Twin], out: Path, drawings: Drawings) -> Path:
+    """Write the page, which loads nothing, and return its path.
+
+    Args:
+        result: what gap.json holds.
+        pairs: twins, the one that disagrees most first.
+        out: file.
+        drawings: of labels and neighbours, in the order of the result.
+    """
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -78,11 +88,26 @@ def write_page(result: Mapping[str, Any], pairs: Sequence[Twin], out: Path) -> P
         }
         for t in pairs[:_MOST_TWINS]
     ]
+    shown = Shown(result["display_unit"])
     text = environment.get_template("gap.html.j2").render(
-        result=result, shown=Shown(result["display_unit"]), verdict=verdict(result), widest=widest or 1.0, tiles=tiles
+        result=result,
+        shown=shown,
+        verdict=verdict(result),
+        widest=widest or 1.0,
+        tiles=tiles,
+        curve=_curve(drawings, result["rows"][0]["mean"], shown),
+        near=[[None if p is None else _encoded(p) for p in row] for row in drawings.neighbours],
+        picks=[_encoded(p) for p in drawings.picks],
     )
     write_text(out, text)
     return out
+
+
+def _curve(drawings: Drawings, start_m: float, shown: Shown) -> Markup:
+    """Return the learning curve as SVG, nothing where no model saw labels."""
+    if drawings.curve is None:
+        return Markup()
+    return Markup(learning_svg(drawings.curve, start_m, shown.unit, shown.scale))
 
 
 def _encoded(picture: Picture) -> Any:

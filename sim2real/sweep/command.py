@@ -31,6 +31,7 @@ from sim2real.realdata import RealData, load_real
 from sim2real.runs import RunFolder, system_info
 from sim2real.splits import Split, split_frames
 from sim2real.sweep.agreement import FORMAT, agreement, read_sweep, sentence
+from sim2real.sweep.figure import budget_figure
 from sim2real.sweep.jobs import CAMERA, NONE, Job, run_job
 from sim2real.sweep.table import SCRATCH, Key, efficiencies, markdown, rows_of
 
@@ -91,7 +92,8 @@ def sweep(config: SweepConfig) -> str:
     everything = [k for k in grouped if k[2] == len(split.train) and k[0] == NONE and k[3] not in (CAMERA, SCRATCH)]
     rows = rows_of(grouped, everything[0] if everything else None)
     unit = rig.label.display_unit
-    table = markdown(rows, unit, {"m": 1.0, "cm": 100.0, "mm": 1000.0}[unit])
+    scale = {"m": 1.0, "cm": 100.0, "mm": 1000.0}[unit]
+    table = markdown(rows, unit, scale)
     result = {
         "format": FORMAT,
         "version": 1,
@@ -111,6 +113,8 @@ def sweep(config: SweepConfig) -> str:
         table += "\n\n" + sentence(told)
     write_json(config.out / "sweep.json", result)
     write_text(config.out / "table.md", table + "\n")
+    if max(budgets) > 0:
+        write_text(config.out / "curve.svg", budget_figure(rows, rig.label.name, unit, scale))
     run.finish({"rows": len(rows), "jobs": len(jobs)})
     return table
 

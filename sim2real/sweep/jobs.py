@@ -25,11 +25,12 @@ from sim2real.adaptation.running import needs_state, run_chain
 from sim2real.adaptation.self_supervised.state import measured_state
 from sim2real.adaptation.training import AdaptSettings
 from sim2real.cameras import refitted_camera
-from sim2real.finetune import draw_replay, train_from_scratch, tune_on_frames
+from sim2real.finetune import draw_replay, tune_on_frames
 from sim2real.presets import load_preset, rig_spec
 from sim2real.pretrain import prepare_torch
 from sim2real.realdata import RealData, RealFrame, load_real, stack_pictures
 from sim2real.scoring import score_frames
+from sim2real.scratch import fresh_model, train_from_scratch
 from sim2real.splits import choose_frames
 from sim2real.sweep.table import SCRATCH
 
@@ -149,8 +150,7 @@ def _tuned(
     if job.strategy == SCRATCH:
         # The camera is refitted with the pretrained model, so that only the weights start from nothing.
         view = refitted_camera(model, rig, job.view, job.aligned, chosen, device).view
-        prepare_torch(job.seed, 1 if device.type == "cpu" else 0)
-        fresh = PerceptionModel(card.spec).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        fresh = fresh_model(card.spec, job.seed, 1 if device.type == "cpu" else 0, device)
         train_from_scratch(fresh, rig, view, chosen, job.seed, device)
         return fresh, view
     settings = FinetuneSettings(strategy=job.strategy)

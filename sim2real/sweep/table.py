@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim2real.statistics import CONFIDENCE, describe
+from sim2real.statistics import describe, mean_estimate, ratio_interval
 from sim2real.sweep.curves import Curve, efficiency
 
 SCRATCH = "scratch"
-_RESAMPLES = 4000
 Key = tuple[str, bool, int, str]
 
 
@@ -69,35 +68,20 @@ def gap_closed(
 ) -> dict[str, Any]:
     """Return how much lower the mean error is than the plain model's, and the share of the gap to the oracle's.
 
-    Both with percentile bootstrap intervals over frames and seeds, the same draws for all, since frames and seeds are
-    the same.
+    Both with Student's intervals over frames and seeds (`mean_estimate`, `ratio_interval`): frames and seeds are the
+    same, so differences are paired. Where the gap itself may be nothing, a share of it has no interval.
 
     Args:
         plain: errors (seeds, frames) of the model as pretrained.
         row: the same of a method.
         oracle: the same of the model that saw all labels; None: no share.
     """
-    rng = np.random.default_rng(0)
-    runs, frames = plain.shape
-    run_share = rng.multinomial(runs, np.full(runs, 1 / runs), _RESAMPLES) / runs
-    frame_share = rng.multinomial(frames, np.full(frames, 1 / frames), _RESAMPLES) / frames
-    tails = [50 * (1 - CONFIDENCE), 100 - 50 * (1 - CONFIDENCE)]
-
-    def means(table: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(((run_share @ table) * frame_share).sum(axis=1))
-
-    gain = means(plain) - means(row)
-    said: dict[str, Any] = {
-        "gain": float(plain.mean() - row.mean()),
-        "gain_interval": np.percentile(gain, tails).tolist(),
-    }
+    gain = mean_estimate(plain - row, "m", signed=True)
+    said: dict[str, Any] = {"gain": gain.value, "gain_interval": [gain.low, gain.high]}
     if oracle is not None:
-        gap = means(plain) - means(oracle)
+        interval = ratio_interval(plain - row, plain - oracle)
         said["gap_closed"] = float((plain.mean() - row.mean()) / (plain.mean() - oracle.mean()))
-        # A resample without a gap says nothing of its share.
-        said["gap_closed_interval"] = (
-            np.percentile(gain[gap > 0] / gap[gap > 0], tails).tolist() if (gap > 0).any() else None
-        )
+        said["gap_closed_interval"] = None if interval is None else list(interval)
     return said
 
 
@@ -116,9 +100,14 @@ def markdown(rows: Sequence[dict[str, Any]], unit: str, scale: float) -> str:
             continue
         low, high = (scale * v for v in row["interval"])
         closed = ""
-        if row.get("gap_closed_interval"):
-            low_share, high_share = (100 * v for v in row["gap_closed_interval"])
-            closed = f"{100 * row['gap_closed']:.0f} % [{low_share:.0f}, {high_share:.0f}]"
+        if "gap_closed" in row:
+            share = row["gap_closed_interval"]
+            known = (
+                "no interval: the gap may be nothing"
+                if share is None
+                else f"{100 * share[0]:.0f}, {100 * share[1]:.0f}"
+            )
+            closed = f"{100 * row['gap_closed']:.0f} % [{known}]"
         lines.append(
             f"| {row['budget']} | {method} | {row['camera']} | {scale * row['mean']:.2f} [{low:.2f}, {high:.2f}] | "
             f"{scale * row['median']:.2f} | {scale * row['p90']:.2f} | {closed} | {row['seconds']:.0f} |"

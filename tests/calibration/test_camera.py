@@ -13,8 +13,10 @@ BENT = CameraIntrinsics(640, 480, 550.0, 540.0, 300.2, 260.7, (-0.28, 0.09, 0.00
 
 FISHEYE = CameraIntrinsics(640, 480, 300.0, 295.0, 310.2, 250.7, (-0.03, 0.012, -0.006, 0.001, 0.0), "fisheye")
 EQUIDISTANT = replace(FISHEYE, distortion=(0.0, 0.0, 0.0, 0.0, 0.0))
-CAMERAS = [PLAIN, BENT, FISHEYE, EQUIDISTANT]
-CAMERA_NAMES = ["pinhole", "distorted", "fisheye", "equidistant"]
+# As a depth sensor's colour camera is delivered: numbers of both sides of the fraction nearly cancel.
+RATIONAL = replace(PLAIN, distortion=(0.49, -2.71, 0.0006, -0.0002, 1.58, 0.37, -2.54, 1.51))
+CAMERAS = [PLAIN, BENT, RATIONAL, FISHEYE, EQUIDISTANT]
+CAMERA_NAMES = ["pinhole", "distorted", "rational", "fisheye", "equidistant"]
 
 
 def points_in_view(seed: int, count: int = 60) -> np.ndarray:
@@ -211,6 +213,25 @@ def test_points_that_the_polynomial_would_fold_back_have_no_pixel() -> None:
     assert np.isnan(fisheye.unproject(last - (-0.1, 0.0))[0, :2]).all()
 
 
+def test_points_beyond_a_pole_or_a_fold_of_the_rational_model_have_no_pixel() -> None:
+    # r / (1 - s) grows up to its pole at s = 1; r (1 + s) / (1 + 2 s^2) falls from where its slope is 0.
+    pole = replace(PLAIN, distortion=(0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0))
+    assert np.isfinite(pole.project([[0.99, 0.0, 1.0]])).all()
+    assert np.isnan(pole.project([[1.01, 0.0, 1.0]])).all()
+    fold = replace(PLAIN, distortion=(1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0))
+    radius = np.linspace(0.0, 3.0, 3001)
+    stretched = radius * (1 + radius**2) / (1 + 2 * radius**4)
+    turn = radius[int(np.argmax(np.diff(stretched) < 0))]
+    assert np.isfinite(fold.project([[turn - 0.01, 0.0, 1.0]])).all()
+    assert np.isnan(fold.project([[turn + 0.01, 0.0, 1.0]])).all()
+
+
+def test_a_rational_lens_without_its_lower_side_is_the_one_of_five_numbers() -> None:
+    points = points_in_view(3)
+    same = replace(BENT, distortion=(*BENT.distortion, 0.0, 0.0, 0.0))
+    np.testing.assert_allclose(same.project(points), BENT.project(points), atol=1e-10)
+
+
 def test_a_fisheye_stays_one_when_resized_cropped_and_zoomed() -> None:
     points = points_in_view(5)
     pixels = FISHEYE.project(points)
@@ -222,7 +243,7 @@ def test_a_fisheye_stays_one_when_resized_cropped_and_zoomed() -> None:
 
 
 def test_only_a_pinhole_without_distortion_is_straight() -> None:
-    assert [c.is_straight for c in CAMERAS] == [True, False, False, False]
+    assert [c.is_straight for c in CAMERAS] == [True, False, False, False, False]
 
 
 def test_a_model_that_is_none() -> None:

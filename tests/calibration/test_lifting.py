@@ -1,4 +1,6 @@
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -139,6 +141,25 @@ def test_pnp_lifts_projected_corners_however_the_box_is_turned(pnp_rig: Rig) -> 
         truth = room_from_world[:3, :3] @ truth + room_from_world[:3, 3]
         np.testing.assert_allclose(label_point(pnp_rig, world), truth, atol=1e-9)
         np.testing.assert_allclose(lift(pnp_rig, view, view.project(corners)), truth, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "lens",
+    [
+        ("pinhole", (-0.28, 0.09, 0.0012, -0.0007, -0.012)),
+        ("pinhole", (0.49, -2.71, 0.0006, -0.0002, 1.58, 0.37, -2.54, 1.51)),
+        ("fisheye", (0.02, -0.01, 0.003, 0.0, 0.0)),
+    ],
+    ids=["five", "rational", "fisheye"],
+)
+def test_pnp_holds_for_every_lens(pnp_rig: Rig, lens: tuple[Any, Any]) -> None:
+    rig = replace(pnp_rig, camera=replace(pnp_rig.camera, lens=lens[0], distortion=lens[1]))
+    view = CameraView.of(rig)
+    world = nominal_world(rig)
+    seen = view.project(keypoints_world(rig, world))
+    np.testing.assert_allclose(lift(rig, view, seen), label_point(rig, world), atol=1e-5)
+    seen[0] = np.nan
+    assert np.isnan(lift(rig, view, seen)).all()
 
 
 def test_keypoints_of_a_label() -> None:

@@ -71,6 +71,16 @@ def test_a_rig_by_path_knows_its_folder(small_rig: str, tmp_path: Path) -> None:
     assert (rig.camera.intrinsics().cx_px, rig.camera.intrinsics().cy_px) == (159.5, 119.5)
 
 
+@pytest.mark.parametrize(
+    ("lens", "numbers"),
+    [("pinhole", [0.49, -2.71, 0.0006, -0.0002, 1.58, 0.37, -2.54, 1.51]), ("fisheye", [0.02, -0.01, 0.003, 0.0, 0.0])],
+)
+def test_a_camera_may_have_any_lens(lens: str, numbers: list[float], small_rig: str) -> None:
+    more = f'focal_px = [300.0, 300.0]\nlens = "{lens}"\ndistortion = {numbers}'
+    camera = parse_rig(small_rig.replace("focal_px = [300.0, 300.0]", more), "test", Path()).camera.intrinsics()
+    assert (camera.model, camera.distortion) == (lens, tuple(numbers))
+
+
 def test_field_of_view_instead_of_focal_length(small_rig: str) -> None:
     rig = parse_rig(small_rig.replace("focal_px = [300.0, 300.0]", "vertical_fov_rad = 0.9"), "test", Path())
     assert rig.camera.intrinsics().fy_px == pytest.approx(120 / np.tan(0.45))
@@ -248,6 +258,14 @@ BAD_RIGS = {
     "joints without joints": (
         ('lift = "plane"', 'lift = "joints"\npoint_frame = "target"'),
         r"my\.toml: lift 'joints' needs \[\[joints\]\]",
+    ),
+    "six numbers of distortion": (
+        ("focal_px = [300.0, 300.0]", "focal_px = [300.0, 300.0]\ndistortion = [0.1, 0.0, 0.0, 0.0, 0.0, 0.0]"),
+        r"camera: distortion of a pinhole must have 5 or 8 numbers, got 6",
+    ),
+    "a lens that there is not": (
+        ("focal_px = [300.0, 300.0]", 'focal_px = [300.0, 300.0]\nlens = "mirror"'),
+        r"camera\.lens must be one of pinhole, fisheye, got 'mirror'",
     ),
     "label in millimetres": (
         ("plane_z_m = 0.5", "plane_z_m = 0.5\nstd_m = 5.0"),

@@ -52,6 +52,7 @@ def test_rows_are_scored_on_frames_that_no_method_saw_and_may_be_added(
     assert len(tuned["fitted"]) == 3
     assert not set(tuned["fitted"]) & set(test)
     assert "| 3 | batchnorm, lp-ft | aligned |" in (out / "table.md").read_text()
+    assert "batchnorm, lp-ft" in (out / "curve.svg").read_text()
     assert sweep(model, frames_folder, out, *words, "--resume", "--against", out) == 0
     assert json.loads((out / "sweep.json").read_text())["against"]["all"]["spearman_rho"]["value"] == 1.0
     assert "Spearman 1.00" in capsys.readouterr().out

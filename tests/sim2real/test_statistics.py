@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from sim2real import statistics
-from sim2real.statistics import describe, mean_estimate
+from sim2real.statistics import describe, mean_estimate, ratio_interval
 
 NAN = float("nan")
 
@@ -143,3 +143,30 @@ def test_describe_by_hand() -> None:
     low, high = found["interval"]
     assert 0.0 < low < 4.0 < high
     assert all(not isinstance(v, float) or math.isfinite(v) for v in found.values())
+
+
+def test_differences_that_are_all_above_0_may_still_have_a_mean_of_0() -> None:
+    assert mean_estimate([0.1, 2.0], "m").low > 0
+    assert mean_estimate([0.1, 2.0], "m", signed=True).low < 0
+
+
+def test_fiellers_interval_is_the_closed_form_and_covers_the_ratio() -> None:
+    rng = np.random.default_rng(4)
+    covered = 0
+    for case in range(300):
+        noise = rng.normal(0, 1, (2, 12))
+        part, whole = 1.2 + noise[0], 2.0 + 0.5 * noise[0] + noise[1]
+        found = ratio_interval(part, whole)
+        if found is None:
+            continue
+        covered += found[0] <= 0.6 <= found[1]
+        if case == 0:
+            # Roots of (a - r b)^2 = t^2 var(part - r whole) / n.
+            n, k = 12, stats.t.ppf(0.975, 11) ** 2 / 12
+            c = np.cov(part, whole)
+            a, b = part.mean(), whole.mean()
+            roots = np.roots([b * b - k * c[1, 1], -2 * (a * b - k * c[0, 1]), a * a - k * c[0, 0]])
+            np.testing.assert_allclose(found, sorted(roots), rtol=1e-6)
+            assert n == len(part)
+    assert covered >= 0.92 * 300
+    assert ratio_interval(rng.normal(0, 1, 10), rng.normal(0, 1, 10)) is None

@@ -68,7 +68,7 @@ class Reliability:
         if self.radius is None:
             return None, "no radius: the model was fine-tuned without cross-fitting, or on fewer than 4 labelled frames"
         count = self.radius.count
-        found = float(self.radius.radius(1 - level)[0])
+        found = self.radius.radius(1 - level)
         if not np.isfinite(found):
             if frames_needed(1 - level) > count:
                 return None, (

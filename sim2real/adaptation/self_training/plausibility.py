@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibration.bodies import Range
 from calibration.kinematics import frame_matrices, joint_matrices, nominal_world
-from calibration.lifting import keypoints_in, lift, lift_joints
+from calibration.lifting import body_pose, keypoints_in, lift, lift_joints
 from calibration.rig import Placement, Rig
 from calibration.view import CameraView
 
@@ -103,20 +102,18 @@ def _plane_distances(rig: Rig, view: CameraView, uv: Points) -> tuple[float, flo
 
 
 def _pnp_distances(rig: Rig, view: CameraView, uv: Points) -> tuple[float, float]:
-    body = np.array([k.point_m for k in rig.keypoints])
-    camera = view.intrinsics
-    lens = np.array(camera.distortion)
-    found, turn, shift = cv2.solvePnP(body, np.ascontiguousarray(uv), camera.matrix(), lens, flags=cv2.SOLVEPNP_SQPNP)
-    if not found:
+    found = body_pose(rig, view, uv)
+    if found is None:
         return np.inf, np.inf
-    turn, shift = cv2.solvePnPRefineLM(body, np.ascontiguousarray(uv), camera.matrix(), lens, turn, shift)
-    in_camera = body @ cv2.Rodrigues(turn)[0].T + shift.ravel()
+    turn, shift = found
+    body = np.array([k.point_m for k in rig.keypoints])
+    in_camera = body @ turn.T + shift
     points = np.asarray(view.world_from_camera.apply(in_camera))
     shape = _farthest(view, points, uv)
     placement = _placement_of(rig, rig.keypoints[0].frame)
     if placement is None:
         return shape, shape
-    centre = np.asarray(view.world_from_camera.apply(shift.ravel()))
+    centre = np.asarray(view.world_from_camera.apply(shift))
     return shape, _farthest(view, points + _nearest_placed(rig, placement, centre, 0.0) - centre, uv)
 
 

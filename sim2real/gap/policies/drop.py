@@ -33,7 +33,7 @@ def drop(source: Bools, target: Bools) -> Estimate:
     """
     if source.ndim != 1 or target.ndim != 2 or target.shape[1] != len(source):
         raise ValueError(f"target must be (stations, {len(source)}) beside source (starts,), got {target.shape}")
-    spread = mean_estimate(source.astype(np.float64) - target, "1")
+    spread = mean_estimate(source.astype(np.float64) - target, "1", signed=True)
     low, high = _newcombe(source, target)
     return Estimate(
         spread.value,

@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from calibration.camera import CameraIntrinsics
 from calibration.errors import InputError
@@ -21,10 +22,11 @@ from calibration.intrinsics.lens_models import LENS_KINDS, project_with_jacobian
 CAMERAS = (
     CameraIntrinsics(640, 480, 520.0, 510.0, 322.0, 236.0, (-0.2, 0.06, 1e-3, -2e-3, 0.01)),
     CameraIntrinsics(640, 480, 320.0, 318.0, 322.0, 236.0, (0.05, -0.01, 2e-3, -1e-3, 0.0), "fisheye"),
+    CameraIntrinsics(640, 480, 520.0, 510.0, 322.0, 236.0, (0.49, -2.71, 6e-4, -2e-4, 1.58, 0.37, -2.54, 1.51)),
 )
 
 
-@pytest.mark.parametrize("camera", CAMERAS, ids=["pinhole", "fisheye"])
+@pytest.mark.parametrize("camera", CAMERAS, ids=["pinhole", "fisheye", "rational"])
 def test_derivatives_are_those_of_the_model(camera: CameraIntrinsics) -> None:
     points = np.random.default_rng(0).uniform((-0.5, -0.4, 0.8), (0.5, 0.4, 2.0), (40, 3))
     pixels, of_point, of_numbers = project_with_jacobians(camera, points)
@@ -34,7 +36,9 @@ def test_derivatives_are_those_of_the_model(camera: CameraIntrinsics) -> None:
         moved = points.copy()
         moved[:, axis] += step
         np.testing.assert_allclose((camera.project(moved) - pixels) / step, of_point[:, :, axis], rtol=1e-3, atol=1e-2)
-    kind = LENS_KINDS["fisheye" if camera.model == "fisheye" else "pinhole+k1k2p1p2k3"]
+    kind = LENS_KINDS["fisheye" if camera.model == "fisheye" else "rational"]
+    if len(camera.distortion) == 5 and camera.model == "pinhole":
+        kind = LENS_KINDS["pinhole+k1k2p1p2k3"]
     values = kind.values(camera)
     for k in range(len(values)):
         other = values.copy()
@@ -55,6 +59,28 @@ def test_the_fit_is_opencvs(random_station: Callable[..., Any]) -> None:
     theirs = np.array([matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], *lens.ravel()[:5]])
     # The robust loss weighs a few points less; that is a small part of an interval.
     assert (np.abs(ours.kind.values(ours.camera) - theirs) < 0.5 * stds).all()
+
+
+def test_a_rational_lens_is_found_where_five_numbers_are_not_enough(random_station: Callable[..., Any]) -> None:
+    # A wide lens close to a board: r / (1 + 0.4 r^2) up to 55 degrees, which a polynomial follows badly.
+    lens = CameraIntrinsics(640, 480, 330.0, 328.0, 322.0, 236.0, (0.02, 0.0, 6e-4, -2e-4, 0.0, 0.4, 0.01, 0.0))
+    rng, views = np.random.default_rng(0), []
+    for view in random_station(3, views=14).problem.views:
+        turn = Rotation.from_rotvec(rng.uniform(-0.5, 0.5, 3)).as_matrix()
+        middle = rng.uniform((-0.06, -0.04, 0.14), (0.06, 0.04, 0.2))
+        placed = (view.points_m - view.points_m.mean(axis=0)) @ turn.T + middle
+        pixels = lens.project(placed) + rng.normal(0, 0.05, (len(placed), 2))
+        seen = lens.contains(pixels)
+        views.append(replace(view, ids=view.ids[seen], points_m=view.points_m[seen], pixels=pixels[seen]))
+    few, many = fit_intrinsics(views, "pinhole+k1k2p1p2k3"), fit_intrinsics(views, "rational")
+    assert many.rms_px < 0.08 <= few.rms_px
+    points = [v.points_m.astype(np.float32) for v in views]
+    pixels = [v.pixels.astype(np.float32) for v in views]
+    error = cv2.calibrateCamera(points, pixels, (640, 480), None, None, flags=cv2.CALIB_RATIONAL_MODEL)[0]
+    assert many.rms_px <= 1.01 * error
+    u, v = np.meshgrid(np.arange(60, 600, 60.0), np.arange(60, 440, 60.0))
+    rays = lens.unproject(np.column_stack([u.ravel(), v.ravel()]))
+    np.testing.assert_allclose(many.camera.project(rays), lens.project(rays), atol=0.5)
 
 
 @pytest.mark.parametrize("trials", [40, pytest.param(200, marks=pytest.mark.slow)])

@@ -169,6 +169,26 @@ def test_a_heavier_arm_and_damped_joints_move_otherwise() -> None:
     assert not np.array_equal(reach(every("joint_damping", 5.0))[4], nominal[4])
 
 
+@pytest.mark.parametrize("name", ["PandaPush-v0", "XArmPush-v0"])
+def test_much_viscous_friction_slows_joints_and_never_speeds_them_up(name: str) -> None:
+    # The light links of the second arm's gripper take 4e-5 kg m2: explicit friction of 0.5 had let them spin.
+    env = make_environment(name)
+    inner, rng = env.unwrapped, np.random.default_rng(0)
+    actions = rng.uniform(-1, 1, (40, inner.controller.size))
+    fastest = []
+    for damping in (0.0, 0.5, 20.0):
+        nominal = inner.task.nominal_world()
+        changes = {f"motors.{m.name}.joint_damping": damping for m in nominal.motors}
+        env.reset(seed=1, options={"world": with_values(nominal, changes)})
+        fastest.append(0.0)
+        for action in actions:
+            env.step(action)
+            fastest[-1] = max(fastest[-1], float(np.abs(inner.readings.joint_velocities).max()))
+    env.close()
+    assert fastest[1] < 1.05 * fastest[0]
+    assert fastest[2] < fastest[0]
+
+
 def test_an_encoder_that_is_off_puts_the_joint_off() -> None:
     env = ArmEnv(task="Reach", control="joint_displacement")
     changes = {"motors.panda_joint4.offset_rad": 0.02}

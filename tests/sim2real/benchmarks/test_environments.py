@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from calibration.errors import InputError
+from sim2real.benchmarks.config import BenchmarkConfig
 from sim2real.benchmarks.environments import Contender, _paired, _settings_row, _text, benchmark
-from sim2real.configs import BenchmarkConfig
 
 CONFIG = BenchmarkConfig("environments", rounds=2, seconds=0.05)
 

@@ -27,9 +27,11 @@ def test_rates_and_agreement_are_of_the_same_policies(
     found = json.loads(out.read_text())
     assert set(found["policies"]) == set(few)
     assert all(len(p["stations"]) == 2 for p in found["policies"].values())
-    assert found["policies"]["expert"]["source"] == 1.0
+    assert found["policies"]["expert"]["source"]["nominal"] == 1.0
+    assert set(found["sources"]) == {"nominal", "dynamics, strength 0.6"}
     assert "held-out simulation" in said
-    assert f"MMRV {found['pooled']['mmrv']['value']:.3f}" in said
-    assert len(found["stations"]) == 2
+    for source in found["sources"].values():
+        assert f"MMRV {source['pooled']['mmrv']['value']:.3f}" in said
+        assert len(source["stations"]) == 2
     assert main([str(w) for w in (*words, "--out", out)]) == 2
     assert "--out must be a new file" in capsys.readouterr().err

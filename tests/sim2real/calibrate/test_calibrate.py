@@ -219,6 +219,31 @@ def test_a_record_with_a_fault_is_not_applied(tmp_path: Path) -> None:
     assert read_record(tmp_path / "r.json", CalibrationRecord) == wide
 
 
+@pytest.mark.parametrize(
+    ("numbers", "lens", "drawn"),
+    [
+        ({"k1": 0.02, "k2": -0.01, "k3": 0.003, "k4": 0.001}, "fisheye", {0, 1, 2, 3}),
+        ({"k1": 0.1, "k2": 0.02, "p1": 0.001, "p2": 0.002, "k3": 0.03}, "pinhole", {0, 1, 2, 3, 4}),
+        (dict.fromkeys(("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6"), 0.01), "pinhole", set()),
+    ],
+    ids=["fisheye", "five", "rational"],
+)
+def test_a_record_of_any_lens_becomes_the_cameras(numbers: dict[str, float], lens: str, drawn: set[int]) -> None:
+    values = {"fx_px": 520.0, "fy_px": 518.0, "cx_px": 640.0, "cy_px": 480.0, **numbers}
+    names = tuple(f"camera.{name}" for name in values)
+    estimates = {n: Estimate.of_normal(v, 1e-3, 9, "1", "made up") for n, v in zip(names, values.values(), strict=True)}
+    rows = rows_of(1e-6 * np.eye(len(names)))
+    size = {"width_px": 1280.0, "height_px": 960.0}
+    record = CalibrationRecord("intrinsics", "photos", 9, estimates, names, rows, size)
+    camera = apply_records(load_rig("cube_on_table"), [record]).camera
+    found = camera.intrinsics()
+    assert (found.model, found.fx_px) == (lens, pytest.approx(260.0))
+    assert set(found.distortion) - {0.0} == set(numbers.values())
+    measured = apply_records(load_rig("cube_on_table"), [record]).measured
+    shifted = {t for one in measured for t in one.targets if "distortion_shift" in t}
+    assert shifted == {f"camera.distortion_shift[{k}]" for k in drawn}
+
+
 def test_a_printed_board_is_true_to_scale(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "b.toml").write_text(BOARD)
     status, out, _ = _run(capsys, "board", "--board", tmp_path / "b.toml", "--pdf", tmp_path / "b.pdf")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim2real.gap.attribution import attribute
+from sim2real.gap.attribution import LOST, attribute, difference_from_target
 
 GROUPS = ("tilt", "light", "noise", "focal")
 
@@ -38,6 +38,31 @@ def test_what_two_groups_do_only_together_is_halved_as_shapley_does() -> None:
     assert by_group["tilt"].last == pytest.approx(2.0)
     assert by_group["tilt"].explained.value == by_group["focal"].explained.value == pytest.approx(1.0)
     assert found.rest == pytest.approx(0.0)
+
+
+def test_a_group_that_moves_outcomes_without_more_error_is_found_by_the_difference() -> None:
+    # The truth is 0: tilt turns +1 into -1, which is no worse; light adds 0.5 along another axis.
+    def outcomes(target: frozenset[str]) -> Any:
+        return np.tile([-1.0 if "tilt" in target else 1.0, 0.5 * ("light" in target)], (6, 3, 1))
+
+    worse = attribute(GROUPS, lambda taken: np.linalg.norm(outcomes(taken), axis=-1).mean(axis=1), "m")
+    assert {s.group: s.explained.value for s in worse.shares}["tilt"] == pytest.approx(0.0)
+    found = attribute(GROUPS, difference_from_target(GROUPS, outcomes), "m")
+    assert found.shares[0].group == "tilt"
+    assert found.gap.value == pytest.approx(np.hypot(2.0, 0.5))
+    assert {s.group: s.explained.value for s in found.shares}["noise"] == 0.0
+
+
+def test_what_is_lost_on_one_side_only_is_far_and_on_both_is_alike() -> None:
+    def outcomes(target: frozenset[str]) -> Any:
+        found = np.zeros((3, 2))
+        found[0] = np.nan
+        found[1, 0] = np.nan if "tilt" in target else 0.0
+        return found
+
+    errors = difference_from_target(GROUPS, outcomes)
+    np.testing.assert_allclose(errors(frozenset()), [0.0, -LOST, 0.0])
+    np.testing.assert_allclose(errors(frozenset(("tilt",))), [0.0, 0.0, 0.0])
 
 
 def test_shares_of_no_gap_are_not_given() -> None:

@@ -53,6 +53,22 @@ def test_farther_is_less_certain_and_one_point_says_little() -> None:
     assert forecast(n, e, 40, "m") == forecast(n, e, 40, "m")
 
 
+def test_points_may_have_different_numbers_of_runs() -> None:
+    nan = float("nan")
+    whole = forecast([5, 10], [[3.0, 2.0], [3.3, 2.2]], 20, "m")
+    assert forecast([5, 10], [[3.0, 2.0], [3.3, 2.2], [nan, nan]], 20, "m") == whole
+    # A run more at one point, far off: less is known of it, and the forecast moves as the mean of the logarithms does.
+    ragged = forecast([5, 10], [[3.0, 2.0], [3.3, 2.2], [nan, 3.0]], 20, "m")
+    assert ragged.error.value > whole.error.value
+    assert ragged.error.high / ragged.error.low > whole.error.high / whole.error.low
+    assert ragged.gain == pytest.approx(2.4 - ragged.error.value)
+    # Which of the runs is missing does not matter.
+    moved = forecast([5, 10], [[nan, 3.0], [3.0, 2.0], [3.3, 2.2]], 20, "m")
+    assert moved.error.value == pytest.approx(ragged.error.value)
+    with pytest.raises(InputError, match="errors above 0"):
+        forecast([5, 10], [[1.0, nan]], 20, "m")
+
+
 @pytest.mark.parametrize(
     ("frames", "errors", "wanted", "message"),
     [

@@ -15,6 +15,7 @@ from sim2real.gap.held_out import (
     over_stations,
     policy_outcomes,
     said_of,
+    source_successes,
     summary_of,
 )
 
@@ -69,6 +70,16 @@ def test_agreement_names_the_station_that_disagrees() -> None:
     assert bad.pearson is not None
     assert good.pearson.value > 0.9 > -0.9 > bad.pearson.value
     assert bad.mmrv.value > 0.5 > good.mmrv.value
+
+
+def test_a_source_of_no_strength_is_the_nominal_one_and_of_full_strength_is_harder() -> None:
+    policies = {"expert": make_expert}
+
+    def rates(*given: object) -> np.ndarray:
+        return source_successes(policies, "PandaPush-v0", 12, 0, None, *given)  # type: ignore[arg-type]
+
+    np.testing.assert_array_equal(rates("dynamics", 0.0), rates())
+    assert rates("dynamics", 1.0).mean() < rates().mean()
 
 
 def test_outcomes_repeat_and_tell_the_truth_about_the_station() -> None:

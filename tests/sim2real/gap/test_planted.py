@@ -70,6 +70,18 @@ def test_two_planted_causes_come_first(perfect: list[int]) -> None:
     assert {s.group for s in found.shares} == set(seeing_causes())
 
 
+def test_of_a_network_that_is_right_the_difference_is_the_error(perfect: list[int]) -> None:
+    model: Any = None
+    station = Station.planted(["camera tilt"], 1.0, 3, "mild")
+    by_loss = attribute_station(model, RIG, station, 8, 0, torch.device("cpu"), ("camera tilt", "camera position"))
+    found = attribute_station(
+        model, RIG, station, 8, 0, torch.device("cpu"), ("camera tilt", "camera position"), "difference"
+    )
+    assert found.shares[0].group == "camera tilt"
+    # Its predictions of pictures from the camera of the rig file are the truth.
+    assert found.gap.value == pytest.approx(by_loss.gap.value, rel=1e-6)
+
+
 def test_pictures_of_one_seed_have_one_truth() -> None:
     world = nominal_world(RIG)
     one, two = (list(draw_pictures(RIG, world, 2, np.random.default_rng(5))) for _ in range(2))

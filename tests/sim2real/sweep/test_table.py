@@ -17,19 +17,20 @@ def test_the_share_of_a_gap_is_the_ratio_of_differences() -> None:
     said = gap_closed(plain, oracle + 1.0, oracle)
     assert said["gain"] == pytest.approx(3.0)
     assert said["gap_closed"] == pytest.approx(0.75)
-    # Frames and seeds are drawn the same for all, so a gap that is the same everywhere has no width.
-    np.testing.assert_allclose(said["gap_closed_interval"], [0.75, 0.75])
+    # Frames and seeds are paired, so a gap that is the same everywhere has no width.
+    np.testing.assert_allclose(said["gap_closed_interval"], [0.75, 0.75], atol=1e-9)
     np.testing.assert_allclose(said["gain_interval"], [3.0, 3.0])
 
 
 def test_the_interval_of_a_gain_covers_its_truth() -> None:
     rng = np.random.default_rng(1)
     covered = 0
-    for _ in range(200):
-        plain = 2.0 + rng.normal(0, 1, (1, 40))
-        low, high = gap_closed(plain, plain - 0.5 + rng.normal(0, 1, (1, 40)), None)["gain_interval"]
+    for _ in range(400):
+        plain = 2.0 + rng.normal(0, 1, (1, 9))
+        low, high = gap_closed(plain, plain - 0.5 + rng.normal(0, 1, (1, 9)), None)["gain_interval"]
         covered += low <= 0.5 <= high
-    assert 0.88 <= covered / 200 <= 0.99
+    # Student's interval is exact here; percentiles of nine frames cover 89 %.
+    assert 0.92 <= covered / 400 <= 0.98
 
 
 def test_rows_say_what_was_seen_and_are_sorted_within_a_budget() -> None:
@@ -55,8 +56,8 @@ def test_rows_say_what_was_seen_and_are_sorted_within_a_budget() -> None:
     assert "failed: too few" in table
 
 
-def test_a_resample_without_a_gap_does_not_count() -> None:
-    plain = np.array([[1.0, 5.0]])
-    oracle = np.array([[1.0, 1.0]])
-    low, high = gap_closed(plain, np.array([[1.0, 2.0]]), oracle)["gap_closed_interval"]
-    assert low == high == pytest.approx(0.75)
+def test_a_share_of_a_gap_that_may_be_nothing_has_no_interval() -> None:
+    plain, oracle = np.array([[1.0, 5.0]]), np.array([[1.0, 1.0]])
+    said = gap_closed(plain, np.array([[1.0, 2.0]]), oracle)
+    assert said["gap_closed"] == pytest.approx(0.75)
+    assert said["gap_closed_interval"] is None

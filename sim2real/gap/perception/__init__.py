@@ -1,0 +1,1 @@
+"""Parts of the page of `sim2real gap`: labelled frames, negative transfer, neighbours."""
