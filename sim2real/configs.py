@@ -101,12 +101,12 @@ class GapConfig:
 
 @dataclass(frozen=True)
 class CompareConfig:
-    """Compare two results on the same frames, row by row, with paired intervals."""
+    """Compare two results on the same frames or episodes, row by row, with paired intervals."""
 
     first: Path
-    """run folder of transfer or sweep, or summary of evaluate"""
+    """run folder of gap, policy-gap, transfer or sweep, or summary of evaluate"""
     second: Path
-    """the same; other frames, another split or another target are refused"""
+    """the same; other frames or seeds, another split or another target are refused"""
     json: Path | None = None
     """new file for the comparison"""
 
@@ -116,9 +116,10 @@ class GateConfig:
     """Check a result against a file of limits; exit status 3 when one is broken."""
 
     result: Path
-    """run folder of transfer or sweep, or summary of evaluate"""
+    """run folder of gap, policy-gap, transfer or sweep, or summary of evaluate"""
     limits: Path
-    """TOML file of [[limit]] tables: row, at_most_m, number (mean, upper, median, p90 or worst)"""
+    """TOML file of [[limit]] tables: row, at_most_m, number (mean, upper, median, p90 or worst); of policies
+    [[success]] tables: policy, at_least, number (mean, lower or worst)"""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from sim2real.configs import CompareConfig, GapConfig, GateConfig
 from sim2real.gap import compare as comparing
 from sim2real.gap import limits as limiting
 from sim2real.gap.measured import read_measured
+from sim2real.gap.policies import compare as comparing_policies
+from sim2real.gap.policies import limits as limiting_policies
+from sim2real.gap.policies.kept import is_policy_gap, read_policies
 
 
 def gap(config: GapConfig) -> tuple[str, int]:
@@ -28,6 +31,20 @@ def gap(config: GapConfig) -> tuple[str, int]:
     return f"{text}\n{limiting.as_text(measured, checked)}", 0 if all(c.kept for c in checked) else 3
 
 
+def _compare_policies(config: CompareConfig) -> str:
+    first, second = read_policies(config.first), read_policies(config.second)
+    rows = comparing_policies.compare_policies(first, second)
+    if config.json is not None:
+        write_json(config.json, comparing_policies.as_plain(first, second, rows))
+    return comparing_policies.as_text(first, rows)
+
+
+def _gate_policies(config: GateConfig) -> tuple[str, int]:
+    limits, played = limiting_policies.read_success_limits(config.limits), read_policies(config.result)
+    checked = limiting_policies.check_success(played, limits, str(config.limits))
+    return limiting_policies.as_text(played, checked), 0 if all(c.kept for c in checked) else 3
+
+
 def compare(config: CompareConfig) -> tuple[str, int]:
     """Compare two results; return a table and exit status 0.
 
@@ -36,6 +53,8 @@ def compare(config: CompareConfig) -> tuple[str, int]:
     """
     if config.json is not None and config.json.exists():
         raise InputError(f"--json must be a new file, got {config.json}")
+    if is_policy_gap(config.first) and is_policy_gap(config.second):
+        return _compare_policies(config), 0
     first, second = read_measured(config.first), read_measured(config.second)
     rows = comparing.compare(first, second)
     if config.json is not None:
@@ -49,6 +68,8 @@ def gate(config: GateConfig) -> tuple[str, int]:
     Raises:
         InputError: a result or limits that cannot be read, or that do not fit each other.
     """
+    if is_policy_gap(config.result):
+        return _gate_policies(config)
     limits, measured = limiting.read_limits(config.limits), read_measured(config.result)
     checked = limiting.check_limits(measured, limits, str(config.limits))
     return limiting.as_text(measured, checked), 0 if all(c.kept for c in checked) else 3

@@ -12,19 +12,20 @@ from calibration.records import to_plain, write_json
 from envs.standin.causes import CAUSES
 from envs.standin.station import Station
 from sim2real.environments import check_held_out
-from sim2real.gap.policies.curves import SIZES, Curve, chosen_causes, curve_of, nothing_hidden, planted
+from sim2real.gap.policies.curves import SIZES, chosen_causes, curve_of, nothing_hidden, planted
+from sim2real.gap.policies.kept import JSON
 from sim2real.gap.policies.playing.actors import Actor, Contender, find_contenders
 from sim2real.gap.policies.playing.pieces import Episodes, episodes_of
 from sim2real.gap.policies.playing.strips import film
-from sim2real.gap.policies.result import Measurement, Scene, result_of, scene_of
+from sim2real.gap.policies.result import Measurement, Scene, SingleCauses, result_of, scene_of
 from sim2real.gap.policies.table import Played, worst_station
 from sim2real.gap.policies.telling.page import write_page
-from sim2real.gap.policies.worst import CauseAlone, causes_alone
+from sim2real.gap.policies.worst import causes_alone, loss_of_engine
 from sim2real.policy_configs import PolicyGapConfig
 from sim2real.progress import progress
 from sim2real.runs import RunFolder
 
-JSON, PAGE, EPISODES = "policy_gap.json", "policy_gap.html", "episodes"
+PAGE, EPISODES = "policy_gap.html", "episodes"
 
 
 def command(words: list[str], parse: Callable[[str, type[Any], list[str]], Any]) -> tuple[str, int]:
@@ -57,11 +58,11 @@ def policy_gap(config: PolicyGapConfig) -> Path:
     played = _play(config, contenders, stations)
     first, actor = played[0][0], contenders[0].acting
     k = worst_station(first)
-    curves, causes_there = _single_causes(config, actor, stations[k], causes, scene)
+    single = _single_causes(config, actor, first, stations[k], causes, scene)
     strips = film(config, actor, stations[k], first.target[k])
-    result = result_of(config, scene, Measurement(contenders, stations, played, curves, causes_there, strips))
+    result = result_of(config, scene, Measurement(contenders, stations, played, single, strips))
     write_json(config.out / JSON, result)
-    write_page(result, curves, strips, page)
+    write_page(result, single.curves, strips, page)
     run.finish({"page": str(page), "policies": len(contenders)})
     return page
 
@@ -97,16 +98,16 @@ def _play(
 
 
 def _single_causes(
-    config: PolicyGapConfig, actor: Actor, worst: Station, causes: Sequence[str], scene: Scene
-) -> tuple[list[Curve], list[CauseAlone]]:
-    """Return curves of the causes, and what each cause of the worst station costs alone."""
+    config: PolicyGapConfig, actor: Actor, first: Played, worst: Station, causes: Sequence[str], scene: Scene
+) -> SingleCauses:
+    """Return curves of the causes, what each cause of the worst station costs alone, and what is lost without any."""
     nowhere = nothing_hidden()
     points = [p for p in dict.fromkeys(planted(c, size) for c in causes for size in SIZES) if p != nowhere]
     hidden: dict[str, Any] = to_plain(worst.hidden(scene.rig, scene.nominal)) if config.worst else {}
     if actor.sight == "true state":
         hidden = {cause: values for cause, values in hidden.items() if CAUSES[cause].of == "moving"}
     if not points and not hidden:
-        return [], []
+        return SingleCauses((), (), None)
     with _player(config, "single causes", 1 + len(points) + len(hidden), config.curve_episodes) as play:
         nothing = play(actor, nowhere, "nothing-hidden")
         at = {nowhere: nothing, **{p: play(actor, p, f"curve{k}") for k, p in enumerate(points)}}
@@ -115,7 +116,7 @@ def _single_causes(
     for cause in causes:
         values = to_plain(planted(cause, SIZES[-1]).hidden(scene.rig, scene.nominal).get(cause, {}))
         curves.append(curve_of(cause, {size: at[planted(cause, size)] for size in SIZES}, values))
-    return curves, there
+    return SingleCauses(curves, there, loss_of_engine(first.source, nothing))
 
 
 @contextmanager

@@ -33,14 +33,30 @@ def drop(source: Bools, target: Bools) -> Estimate:
     """
     if source.ndim != 1 or target.ndim != 2 or target.shape[1] != len(source):
         raise ValueError(f"target must be (stations, {len(source)}) beside source (starts,), got {target.shape}")
-    spread = mean_estimate(source.astype(np.float64) - target, "1", signed=True)
-    low, high = _newcombe(source, target)
+    return _paired(np.broadcast_to(source, target.shape), target, _newcombe(source, target))
+
+
+def change(one: Bools, other: Bools) -> Estimate:
+    """Return the mean of `one` less that of `other`, successes (S, E) of the same stations and starts, as `drop`.
+
+    Raises:
+        ValueError: other stations or starts.
+    """
+    if one.ndim != 2 or one.shape != other.shape:
+        raise ValueError(f"successes must be of the same (stations, starts), got {one.shape} and {other.shape}")
+    return _paired(one, other, _newcombe(one.ravel(), other.reshape(1, -1)))
+
+
+def _paired(one: Bools, other: Bools, least: tuple[float, float]) -> Estimate:
+    """Return the mean difference with the wider of Student's interval and another one."""
+    spread = mean_estimate(one.astype(np.float64) - other, "1", signed=True)
+    low, high = least
     return Estimate(
         spread.value,
         max(min(spread.low, low), -1.0),
         min(max(spread.high, high), 1.0),
         CONFIDENCE,
-        target.size,
+        other.size,
         "1",
         "Student's t over starts and stations, at least Newcombe's for paired proportions",
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from calibration.estimate import Estimate
 from calibration.records import to_plain
 from calibration.rig import Rig
 from calibration.world import WorldParams, paths
@@ -17,6 +18,7 @@ from envs.standin.station import NAME, Station
 from sim2real.environments import make_environment
 from sim2real.gap.held_out import PolicyOutcomes, agreement
 from sim2real.gap.policies.curves import Curve
+from sim2real.gap.policies.kept import FORMAT
 from sim2real.gap.policies.playing.actors import Contender
 from sim2real.gap.policies.playing.strips import Strip
 from sim2real.gap.policies.table import Played, policy_row, worst_station
@@ -25,7 +27,6 @@ from sim2real.gap.policies.worst import CauseAlone
 from sim2real.gap.protocol import Protocol
 from sim2real.policy_configs import PolicyGapConfig
 
-FORMAT = "sim2real.policy_gap"
 _FEWEST_RANKED = 3
 
 
@@ -49,6 +50,21 @@ class Scene:
 
 
 @dataclass(frozen=True, eq=False)
+class SingleCauses:
+    """What the first policy does with one hidden cause at a time.
+
+    Attributes:
+        curves: of robustness.
+        worst: what the causes of its worst station cost it alone, the largest loss first.
+        engine: what the held-out simulation costs it with nothing hidden; None where nothing of this was played.
+    """
+
+    curves: Sequence[Curve]
+    worst: Sequence[CauseAlone]
+    engine: Estimate | None
+
+
+@dataclass(frozen=True, eq=False)
 class Measurement:
     """All that was played.
 
@@ -56,16 +72,14 @@ class Measurement:
         contenders: the policies.
         stations: of the held-out simulation.
         played: for each policy its episodes as it acts, and with the true state where it has an eye.
-        curves: of the first policy.
-        causes: what those of the first policy's worst station cost it alone, the largest loss first.
+        single: one cause at a time.
         strips: of the first policy at its worst station.
     """
 
     contenders: Sequence[Contender]
     stations: Sequence[Station]
     played: Sequence[tuple[Played, Played | None]]
-    curves: Sequence[Curve]
-    causes: Sequence[CauseAlone]
+    single: SingleCauses
     strips: Sequence[Strip]
 
 
@@ -94,7 +108,7 @@ def result_of(config: PolicyGapConfig, scene: Scene, measured: Measurement) -> d
     hidden: list[dict[str, Any]] = [to_plain(s.hidden(scene.rig, scene.nominal)) for s in stations]
     known = paths(scene.nominal)
     changed = {p for own in hidden for values in own.values() for p in values}
-    changed |= {p for c in measured.curves for p in c.values}
+    changed |= {p for c in measured.single.curves for p in c.values}
     k = worst_station(measured.played[0][0])
     result = {
         "format": FORMAT,
@@ -115,10 +129,11 @@ def result_of(config: PolicyGapConfig, scene: Scene, measured: Measurement) -> d
             "station": stations[k].name,
             "success": rows[0]["stations"][k]["success"],
             "drop": rows[0]["stations"][k]["drop"],
-            "causes": to_plain(measured.causes),
+            "causes": to_plain(measured.single.worst),
         },
+        "engine": to_plain(measured.single.engine),
         "agreement": _agreement(measured, config.seed),
-        "curves": to_plain(measured.curves),
+        "curves": to_plain(measured.single.curves),
         "strips": {
             "policy": contenders[0].name,
             "station": stations[k].name,

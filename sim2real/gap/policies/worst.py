@@ -56,3 +56,16 @@ def causes_alone(
         after = play(alone(station, cause), cause).succeeded()
         found.append(CauseAlone(cause, sizes[cause], values, drop(before, after[np.newaxis])))
     return sorted(found, key=lambda c: (-c.loss.value, -c.size))
+
+
+def loss_of_engine(source: Episodes, nothing: Episodes) -> Estimate:
+    """Return success in the source less success in the held-out simulation with nothing hidden, starts paired.
+
+    Engine and renderer are others there, so that this is what no value of the rig can mend.
+
+    Args:
+        source: episodes in the source.
+        nothing: episodes where nothing is hidden, from the same first start; one of both may have more.
+    """
+    count = min(len(source.seeds), len(nothing.seeds))
+    return drop(source.succeeded()[:count], nothing.succeeded()[np.newaxis, :count])

@@ -67,7 +67,7 @@ def verdict(result: Mapping[str, Any]) -> str:
 def next_steps(result: Mapping[str, Any]) -> list[NextStep]:
     """Return what to do next: seeing or moving, then single causes, the worst station, and doubt that is left."""
     row = result["policies"][0]
-    found = [*_split(row["split"]), *_worst(result), *_causes(result)]
+    found = [*_split(row["split"]), *_worst(result), *_engine(result), *_causes(result)]
     others = result["policies"][1:]
     best = max(others, key=lambda r: r["target"]["success"]["value"], default=None)
     if best is not None and best["target"]["success"]["value"] > row["target"]["success"]["value"]:
@@ -138,6 +138,20 @@ def _worst(result: Mapping[str, Any]) -> list[NextStep]:
             )
         )
     return found
+
+
+def _engine(result: Mapping[str, Any]) -> list[NextStep]:
+    lost = result["engine"]
+    if lost is None or lost["low"] <= 0:
+        return []
+    return [
+        NextStep(
+            "Train with physics varied: with nothing hidden, another engine and renderer cost",
+            _points(lost),
+            f"the source against the {NAME} of the rig file, the same starts",
+            "sim2real train --randomization dynamics",
+        )
+    ]
 
 
 def _causes(result: Mapping[str, Any]) -> list[NextStep]:

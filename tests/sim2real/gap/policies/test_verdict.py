@@ -35,6 +35,7 @@ def result(first: dict[str, Any], *others: dict[str, Any], curves: Any = (), cau
         "stations": [{}] * 6,
         "curves": list(curves),
         "worst": worst,
+        "engine": None,
         "settings": {"curve_episodes": 20},
         "nominal": {"actuation.delay_s": 0.0, "masses.cube.mass_scale": 1.0},
     }
@@ -73,6 +74,15 @@ def test_seeing_or_moving_comes_first_then_the_worst_station_then_other_causes()
     assert found[2].command == "sim2real calibrate timing"
     assert "alone, as at held-out simulation 3 (mild) (delay_s 0 to 0.04)" in found[2].what
     assert "alone, at size 1 (mass_scale 1 to 2)" in found[3].what
+
+
+def test_what_nothing_hidden_costs_is_told_where_it_is_sure() -> None:
+    told = result(row("push", 0.9, 0.5))
+    for engine, steps in ((share(0.02), 1), (share(0.3), 2)):
+        found = next_steps({**told, "engine": engine})
+        assert len(found) == steps
+    assert found[1].what.startswith("Train with physics varied: with nothing hidden")
+    assert found[1].points == pytest.approx((0.3, 0.25, 0.35))
 
 
 def test_a_policy_that_does_better_there_is_named_and_doubt_is_told() -> None:

@@ -6,7 +6,7 @@ from calibration.rig_file import load_rig
 from envs.standin import Station
 from envs.tasks import make_task
 from sim2real.gap.policies.playing.pieces import Episodes
-from sim2real.gap.policies.worst import alone, causes_alone
+from sim2real.gap.policies.worst import alone, causes_alone, loss_of_engine
 
 TASK = make_task("Push", load_rig("panda_tabletop"))
 
@@ -32,3 +32,8 @@ def test_what_costs_most_comes_first() -> None:
     assert [c.loss.value for c in found] == pytest.approx([0.75, 0.2, 0.2])
     assert found[0].size == sizes["delay"]
     assert found[0].values == hidden["delay"]
+
+
+def test_the_engine_is_told_by_the_starts_that_both_have() -> None:
+    assert loss_of_engine(episodes(18, of=40), episodes(10)).value == pytest.approx(18 / 20 - 10 / 20)
+    assert loss_of_engine(episodes(8, of=10), episodes(20)).value == pytest.approx(8 / 10 - 1)
