@@ -22,7 +22,6 @@ from policies.perception import PerceptionModel
 from sim2real.adaptation.guards.paired import paired_difference
 from sim2real.configs import GapConfig
 from sim2real.evaluate import fitted_hashes
-from sim2real.finetune import report_data, start_camera
 from sim2real.gap.advice import next_steps
 from sim2real.gap.attribution import Attribution
 from sim2real.gap.looks import looks_coverage
@@ -33,6 +32,7 @@ from sim2real.gap.perception.to_label import photographs_to_label
 from sim2real.gap.refits import attribute_by_refits
 from sim2real.gap.seeing import by_region, draw_simulated, simulated_errors
 from sim2real.gap.twins import Twin, twins
+from sim2real.labelled_photographs import report_data, start_camera
 from sim2real.pretrain import prepare_torch
 from sim2real.realdata import RealData, RealFrame, load_real, stack_pictures
 from sim2real.runs import RunFolder
