@@ -46,8 +46,8 @@ class Inception:
             self._network.load_state_dict(held, strict=False)
         except (RuntimeError, OSError, ValueError, SafetensorError) as error:
             raise InputError(
-                f"inception must be a safetensors file of Inception v3 with timm's or torchvision's names, got {weights}: "
-                f"{error}"
+                f"inception must be a safetensors file of Inception v3 with the names of timm or torchvision, got "
+                f"{weights}: {error}"
             ) from None
         self._network.to(device).eval()
         self._device = device
