@@ -11,14 +11,16 @@ from typing import Literal
 class FinetuneConfig:
     """Fine-tune a pretrained model on a few labelled photographs."""
 
-    model: Path
-    """run folder of pretrain"""
     real: Path
     """folder with photographs and labels.csv"""
     frames: int
     """labelled photographs to use, drawn by seed from the fitting side of the rig's split"""
     out: Path
     """new folder for the run"""
+    model: Path | None = None
+    """run folder of pretrain, or of adapt"""
+    rig: str | None = None
+    """in place of a model: a shipped rig's name or a TOML file, for which one is pretrained first, in OUT-sim"""
     test_groups: tuple[str, ...] = ()
     """values of the rig's group column that are held out; default: the rig's own"""
     strategy: str = "lp-ft"

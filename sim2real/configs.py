@@ -87,6 +87,8 @@ class GapConfig:
     """how many of them to propose"""
     simulated: int = 96
     """simulated frames to compare with, which no training drew"""
+    inception: Path | None = None
+    """safetensors file of Inception v3, as of timm or torchvision: distances in its features as well"""
     limits: Path | None = None
     """TOML file of limits, as of `sim2real gate`; exit status 3 when one is broken"""
     held_out: bool = False

@@ -23,7 +23,8 @@ from sim2real.adaptation.fine_tuning.tuning import check_settings
 from sim2real.adaptation.guards.labelled_frames import check_labelled
 from sim2real.adaptation_configs import ContinualConfig
 from sim2real.evaluate import fitted_hashes
-from sim2real.finetune import draw_replay, report_data, report_doubts, start_camera
+from sim2real.finetune import draw_replay, report_doubts
+from sim2real.labelled_photographs import report_data, start_camera
 from sim2real.pretrain import prepare_torch
 from sim2real.realdata import RealData, load_real
 from sim2real.registry import SOURCE

@@ -25,9 +25,9 @@ from policies.perception import PerceptionModel
 from sim2real.adaptation.guards.reliability import Judged, judge, load_reliability
 from sim2real.cameras import aligned_camera
 from sim2real.configs import EvaluateConfig
-from sim2real.finetune import report_data
 from sim2real.gap.measured import frame_protocol
 from sim2real.gap.protocol import Protocol
+from sim2real.labelled_photographs import report_data
 from sim2real.pretrain import prepare_torch
 from sim2real.realdata import RealFrame, load_real, stack_pictures
 from sim2real.runs import system_info

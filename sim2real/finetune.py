@@ -36,14 +36,16 @@ from sim2real.adaptation.guards.labelled_frames import check_labelled
 from sim2real.adaptation.guards.never_worse import FEWEST_LABELLED, Decision
 from sim2real.adaptation.guards.reliability import Reliability, fit_reliability, stage_features
 from sim2real.adaptation_configs import FinetuneConfig
-from sim2real.cameras import aligned_camera, refitted_camera
+from sim2real.cameras import refitted_camera
+from sim2real.labelled_photographs import report_data, start_camera, training_pool
 from sim2real.presets import load_preset, rig_spec
 from sim2real.pretrain import prepare_torch
 from sim2real.progress import progress
-from sim2real.realdata import RealData, RealFrame, load_real, stack_pictures
+from sim2real.realdata import RealFrame, load_real, stack_pictures
 from sim2real.runs import RunFolder
 from sim2real.scratch import from_scratch
-from sim2real.splits import Split, choose_frames, split_frames
+from sim2real.splits import choose_frames
+from sim2real.starting_model import starting_model
 from sim2real.stream import Batch, SimulatedFrames
 from sim2real.sweep.table import SCRATCH
 
@@ -69,9 +71,9 @@ def finetune(config: FinetuneConfig) -> Path:
         return from_scratch(config)
     settings = settings_of(config)
     check_settings(settings, config.frames)
-    device = pick_device(config.device)
+    start_model, device = starting_model(config), pick_device(config.device)
     prepare_torch(config.seed, config.threads)
-    model, card = load_checkpoint(config.model, device)
+    model, card = load_checkpoint(start_model, device)
     if card.spec.head != "keypoints":
         raise InputError(
             "finetune needs a model with the keypoints head, got regression; pretrain with --head keypoints"
@@ -121,7 +123,7 @@ def finetune(config: FinetuneConfig) -> Path:
     )
     write_json(config.out / "split.json", {**dataclasses.asdict(split), "used": [f.file for f in frames]})
     write_json(config.out / "tuning.json", dataclasses.asdict(tuned))
-    provenance: dict[str, object] = {"command": "finetune", "model": str(config.model)}
+    provenance: dict[str, object] = {"command": "finetune", "model": str(start_model)}
     usual = drawn.take(np.arange(count, count + _USUAL))
     _reliability(model, simulated, usual, frames, errors, device).save(config.out / "model", provenance)
     save_checkpoint(config.out / "model", model, new_card, provenance)
@@ -199,50 +201,6 @@ def settings_of(config: FinetuneConfig) -> FinetuneSettings:
         heads=config.heads,
         head_weight=config.head_weight,
     )
-
-
-def report_data(data: RealData) -> None:
-    """Log what was converted, left out or found faulty."""
-    for note in data.notes[:5]:
-        logger.warning("converted %s", note)
-    if len(data.notes) > 5:
-        logger.warning("converted %d more images", len(data.notes) - 5)
-    for file, reason in data.left_out:
-        logger.info("left out %s: %s", file, reason)
-    for file, reason in data.faulty:
-        logger.warning("faulty, neither trained on nor scored: %s (%s)", file, reason)
-
-
-def training_pool(
-    rig: Rig, data: RealData, count: int, test_groups: Sequence[str] = ()
-) -> tuple[list[RealFrame], Split]:
-    """Return the frames that may be fitted, and the split.
-
-    It is the fitting side of the rig's own split where that has enough frames, else all usable frames; with groups that
-    are named to be held out, always the other ones.
-
-    Raises:
-        InputError: groups that do not exist, or that leave nothing to fit.
-    """
-    frames = list(data.frames)
-    if len(frames) >= 2:
-        split = split_frames(rig, frames, test_groups)
-        pool = [f for f in frames if f.file in split.train]
-        if len(pool) >= count or test_groups:
-            return pool, split
-    names, hashes = tuple(f.file for f in frames), tuple(f.sha256 for f in frames)
-    return frames, Split("all usable frames may be fitted, none is held out", names, (), hashes, "")
-
-
-def start_camera(card: ModelCard, data: RealData) -> tuple[CameraView, bool]:
-    """Return the camera to start from, and whether it was aligned on the unlabelled photographs."""
-    if card.rig.alignment_body is None:
-        return card.camera, False
-    try:
-        return aligned_camera(card.rig, data.unlabelled).view, True
-    except InputError as error:
-        logger.warning("camera not aligned: %s", error)
-        return card.camera, False
 
 
 def draw_replay(

@@ -85,7 +85,7 @@ class RunFolder:
         """
         plain = to_plain(config)
         run = cls(path)
-        _check_free(path, resume)
+        check_free(path, resume)
         if (path / CONFIG).is_file():
             before = read_json(path / CONFIG)
             if not isinstance(before, dict):
@@ -140,7 +140,7 @@ class RunFolder:
         write_text(self.path / LOG, "".join(json.dumps(e) + "\n" for e in kept))
 
 
-def _check_free(path: Path, resume: bool) -> None:
+def check_free(path: Path, resume: bool) -> None:
     """Check that nothing would be overwritten: the folder is new, or it is a run to be resumed."""
     if not path.exists():
         return

@@ -19,11 +19,13 @@ from policies.perception import ModelSpec, PerceptionModel
 from sim2real.adaptation.fine_tuning.frames import Augment, real_batch
 from sim2real.adaptation_configs import FinetuneConfig
 from sim2real.cameras import refitted_camera
+from sim2real.labelled_photographs import report_data, start_camera, training_pool
 from sim2real.pretrain import batch_tensors, prepare_torch, schedule, step_as_is
 from sim2real.progress import progress
 from sim2real.realdata import RealFrame, load_real
 from sim2real.runs import RunFolder
 from sim2real.splits import choose_frames
+from sim2real.starting_model import starting_model
 from sim2real.sweep.table import SCRATCH
 
 # How the card of such a model ends, by which it is known.
@@ -40,15 +42,13 @@ def from_scratch(config: FinetuneConfig) -> Path:
     Raises:
         InputError: bad settings or data, or fewer usable frames than asked for; nothing is written then.
     """
-    from sim2real.finetune import report_data, start_camera, training_pool
-
     if config.heads or config.wise is not None or config.find_rate or config.early_stopping != "off":
         raise InputError(
             f"--strategy {SCRATCH} takes neither heads, wise, find-rate nor early-stopping: it has one schedule"
         )
-    device = pick_device(config.device)
+    start_model, device = starting_model(config), pick_device(config.device)
     prepare_torch(config.seed, config.threads)
-    model, card = load_checkpoint(config.model, device)
+    model, card = load_checkpoint(start_model, device)
     if card.spec.head != "keypoints":
         raise InputError(f"--strategy {SCRATCH} needs a model with the keypoints head, got {card.spec.head}")
     data = load_real(config.real, card.rig)

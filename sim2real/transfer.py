@@ -20,7 +20,7 @@ from policies.device import pick_device
 from sim2real.cameras import aligned_camera
 from sim2real.classical import background_subtraction
 from sim2real.configs import PretrainConfig, TransferConfig
-from sim2real.finetune import report_data
+from sim2real.labelled_photographs import report_data
 from sim2real.pretrain import core_count, pretrain
 from sim2real.preview import write_preview
 from sim2real.progress import progress

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from calibration.errors import InputError
 from calibration.rig import Rig
-from sim2real.finetune import report_data, training_pool
 from sim2real.images import resize
+from sim2real.labelled_photographs import report_data, training_pool
 from sim2real.quality import colour_faults
 from sim2real.realdata import LABELS, RealFrame, load_real
 from sim2real.splits import choose_frames

@@ -20,9 +20,9 @@ from policies.checkpoint import ModelCard, load_checkpoint
 from policies.device import pick_device
 from policies.perception import PerceptionModel
 from sim2real.adaptation.guards.paired import paired_difference
+from sim2real.advice.distances.inception import Inception
 from sim2real.configs import GapConfig
 from sim2real.evaluate import fitted_hashes
-from sim2real.finetune import report_data, start_camera
 from sim2real.gap.advice import next_steps
 from sim2real.gap.attribution import Attribution
 from sim2real.gap.looks import looks_coverage
@@ -33,6 +33,7 @@ from sim2real.gap.perception.to_label import photographs_to_label
 from sim2real.gap.refits import attribute_by_refits
 from sim2real.gap.seeing import by_region, draw_simulated, simulated_errors
 from sim2real.gap.twins import Twin, twins
+from sim2real.labelled_photographs import report_data, start_camera
 from sim2real.pretrain import prepare_torch
 from sim2real.realdata import RealData, RealFrame, load_real, stack_pictures
 from sim2real.runs import RunFolder
@@ -82,6 +83,7 @@ def gap(config: GapConfig) -> Path:
                 f"{folder} was fitted on {seen[0]}, which is to be scored ({split.rule}); use its --test-groups, or "
                 "another model"
             )
+    inception = None if config.inception is None else Inception(config.inception, device)
     offered = None
     if config.unlabelled is not None:
         offered = photographs_to_label(rig, fitting, data.frames, config.unlabelled, split.rule)
@@ -91,7 +93,9 @@ def gap(config: GapConfig) -> Path:
     drawn = draw_simulated(rig, config.simulated, config.seed)
     own, simulated = simulated_errors(model, rig, drawn, device), drawn.batch.rgb
     rows, scores = _rows(folders, loaded, data, scored, device)
-    parts = page_parts(config, rows, scores, [m for m, _ in loaded], simulated, scored, fitting, offered, device)
+    parts = page_parts(
+        config, rows, scores, [m for m, _ in loaded], simulated, scored, fitting, offered, inception, device
+    )
     aligned = start_camera(dataclasses.replace(card, camera=CameraView.of(rig)), data)[0]
     attribution = None
     if len(fitting) >= _FEWEST_FITTING:

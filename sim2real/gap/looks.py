@@ -13,6 +13,7 @@ from sim2real.adaptation.image_level.looks import NAMES, coverage, looks
 from sim2real.advice.arrays import Floats
 from sim2real.advice.distances.fixed_features import fixed_features
 from sim2real.advice.distances.frechet import fid
+from sim2real.advice.distances.inception import Inception
 from sim2real.advice.measure import domain_gap
 from sim2real.advice.stages import Answers
 
@@ -40,6 +41,13 @@ def stage_gaps(names: Sequence[str], simulated: Answers, real: Answers, seed: in
 def fixed_gap(simulated: NDArray[np.uint8], real: NDArray[np.uint8], seed: int = 0) -> dict[str, Any]:
     """Return the same of pictures (N, H, W, 3) and (M, H, W, 3) in filters that were never trained."""
     return _gap("fixed filters", fixed_features(simulated), fixed_features(real), seed)
+
+
+def inception_gap(
+    network: Inception, simulated: NDArray[np.uint8], real: NDArray[np.uint8], seed: int = 0
+) -> dict[str, Any]:
+    """Return the same in Inception's last pooling."""
+    return _gap("Inception v3", network.features(simulated), network.features(real), seed)
 
 
 def _gap(name: str, simulated: Floats, real: Floats, seed: int) -> dict[str, Any]:

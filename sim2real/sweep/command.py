@@ -23,8 +23,8 @@ from sim2real.adaptation.methods import chain
 from sim2real.adaptation.running import check_chain
 from sim2real.adaptation_configs import SweepConfig
 from sim2real.cameras import aligned_camera
-from sim2real.finetune import report_data
 from sim2real.gap.measured import frame_protocol
+from sim2real.labelled_photographs import report_data
 from sim2real.pretrain import core_count
 from sim2real.progress import progress
 from sim2real.realdata import RealData, load_real

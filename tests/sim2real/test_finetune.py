@@ -44,7 +44,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_flags_settings_are_the_default() -> None:
-    assert settings_of(FinetuneConfig(Path("m"), Path("r"), 3, Path("o"))) == FinetuneSettings()
+    assert settings_of(FinetuneConfig(Path("r"), 3, Path("o"), Path("m"))) == FinetuneSettings()
 
 
 @pytest.mark.usefixtures("quick")

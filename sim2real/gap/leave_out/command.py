@@ -18,11 +18,11 @@ from calibration.rig_file import load_rig
 from policies.checkpoint import load_checkpoint
 from policies.device import pick_device
 from sim2real.configs import PretrainConfig
-from sim2real.finetune import report_data
 from sim2real.gap.leave_out.axes import chosen_axes, groups_of, held_at_nominal
 from sim2real.gap.leave_out.configs import LeaveOutConfig
 from sim2real.gap.leave_out.ranking import markdown, rank_axes
 from sim2real.gap.measured import frame_protocol
+from sim2real.labelled_photographs import report_data
 from sim2real.presets import load_preset, rig_spec
 from sim2real.pretrain import pretrain
 from sim2real.randomization import RandomizationSpec

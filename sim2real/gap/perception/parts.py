@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from policies.perception import PerceptionModel
 from sim2real.advice.active_learning.picking import pick_photographs, placing_stage
 from sim2real.advice.arrays import Floats
+from sim2real.advice.distances.inception import Inception
 from sim2real.advice.photographs import Photographs
 from sim2real.advice.record import PickedFrame
 from sim2real.advice.stages import answers, stage_names
 from sim2real.configs import GapConfig
 from sim2real.gap.advice import Step
-from sim2real.gap.looks import fixed_gap, stage_gaps
+from sim2real.gap.looks import fixed_gap, inception_gap, stage_gaps
 from sim2real.gap.perception.harm import Verdict, guard_verdict, harms
 from sim2real.gap.perception.learning import Learning, forecast_step, learning
 from sim2real.gap.perception.to_label import label_step
@@ -69,6 +70,7 @@ def page_parts(
     scored: Sequence[RealFrame],
     fitting: Sequence[RealFrame],
     offered: Photographs | None,
+    inception: Inception | None,
     device: torch.device,
 ) -> Parts:
     """Return forecast, negative transfer, frames to label, neighbours of the worst frames, features before and after.
@@ -82,6 +84,7 @@ def page_parts(
         scored: labelled frames that are scored.
         fitting: labelled frames that may be fitted.
         offered: photographs of which some may be labelled next; None: there are none.
+        inception: to see pictures by as well; None: not.
         device: where models are.
     """
     names, real = [row["name"] for row in rows], config.real.name
@@ -103,7 +106,7 @@ def page_parts(
     plain = {
         "learning": asdict(curve),
         "negative_transfer": asdict(harms(rows, errors, verdicts, held, config.seed)),
-        "pictures": [*gaps[0], fixed_gap(simulated, stack_pictures(scored), config.seed)],
+        "pictures": [*gaps[0], *_of_no_model(inception, simulated, stack_pictures(scored), config.seed)],
         "pictures_after": [{"name": n, "stages": found} for n, found in zip(names[1:], gaps[1:], strict=True)],
         "neighbours": near,
         "label_next": None
@@ -123,6 +126,12 @@ def page_parts(
 def _verdicts(folders: Sequence[Path], names: Sequence[str]) -> list[Verdict]:
     found = [guard_verdict(folder, name) for folder, name in zip(folders, names, strict=True)]
     return [v for v in found if v is not None]
+
+
+def _of_no_model(inception: Inception | None, simulated: Picture, real: Picture, seed: int) -> list[dict[str, Any]]:
+    """Return distances in features that are the same for every model."""
+    found = [fixed_gap(simulated, real, seed)]
+    return found if inception is None else [*found, inception_gap(inception, simulated, real, seed)]
 
 
 def _features(

@@ -16,7 +16,7 @@ from calibration.rig_file import load_rig
 from sim2real.advice.command import RECORD, SHEET
 from sim2real.advice.record import Advice
 from sim2real.cli import main
-from sim2real.finetune import training_pool
+from sim2real.labelled_photographs import training_pool
 from sim2real.realdata import load_real
 
 SMALL = ["--simulated", "8", "--threads", "1", "--renderer", "cpu"]
