@@ -33,5 +33,8 @@ def test_rates_and_agreement_are_of_the_same_policies(
     for source in found["sources"].values():
         assert f"MMRV {source['pooled']['mmrv']['value']:.3f}" in said
         assert len(source["stations"]) == 2
+    # All stations and two of them, for two sources.
+    drawn = out.with_suffix(".svg").read_text()
+    assert drawn.count("success in the source, %") == 6
     assert main([str(w) for w in (*words, "--out", out)]) == 2
     assert "--out must be a new file" in capsys.readouterr().err
