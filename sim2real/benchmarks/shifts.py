@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,26 @@ _PART = 16
 Values = dict[str, Any]
 
 
-def shifts(strength: float) -> dict[str, tuple[Values, Values]]:
-    """Return planted shifts: sensor values of frames whose target is on the left, and on the right.
+@dataclass(frozen=True)
+class Shift:
+    """What is other in the target.
 
-    Only in the last is it not the same sensor: there colour depends on the label, which no alignment of all pictures
-    with all pictures can see (Zhao et al. 2019).
+    Attributes:
+        left: sensor values of frames whose target is on the left half.
+        right: the same of the right half.
+        share: of the frames, those whose target is farthest to the left; the target domain has no others.
+    """
+
+    left: Values
+    right: Values
+    share: float = 1.0
+
+
+def shifts(strength: float) -> dict[str, Shift]:
+    """Return planted shifts by name.
+
+    In the last two what is other depends on the label: colour by the side that the target is on, or no frames at all
+    with the target on the right. No alignment of all pictures with all pictures can see that (Zhao et al. 2019).
 
     Args:
         strength: 1 for the shifts that wide randomization does not cover, 0 for none.
@@ -60,11 +76,12 @@ def shifts(strength: float) -> dict[str, tuple[Values, Values]]:
     milder = {"blur_px": 1.1 * strength, "noise": 8.0 * strength}
     cold = colour | {"white_balance": warm[::-1]}
     return {
-        "colour": (colour, colour),
-        "blur": (blur, blur),
-        "noise": (noise, noise),
-        "colour, blur and noise": (colour | milder, colour | milder),
-        "colour by label": (colour, cold),
+        "colour": Shift(colour, colour),
+        "blur": Shift(blur, blur),
+        "noise": Shift(noise, noise),
+        "colour, blur and noise": Shift(colour | milder, colour | milder),
+        "colour by label": Shift(colour, cold),
+        "labels at one side": Shift({}, {}, 1.0 - 0.75 * min(strength, 1.0)),
     }
 
 
@@ -87,11 +104,10 @@ def benchmark(config: BenchmarkConfig) -> str:
     if card.spec.head != "keypoints":
         raise InputError(f"{config.model} must be a keypoint model, got {card.spec.head}")
     spec = rig_spec(card.rig, load_preset(card.rig.preset))
-    source, target = _draw(card, spec, {}, {}), shifts(config.strength)
-    plain = _errors(model, source[0], device)
+    plain = _errors(model, _draw(card, spec, Shift({}, {}))[0], device)
     rows = []
-    for name, sides in target.items():
-        scored, unlabelled = _draw(card, spec, *sides)
+    for name, shift in shifts(config.strength).items():
+        scored, unlabelled = _draw(card, spec, shift)
         before = _errors(model, scored, device)
         for method, step in steps.items():
             adapted = copy.deepcopy(model)
@@ -106,22 +122,24 @@ def benchmark(config: BenchmarkConfig) -> str:
     return _text(config, rows)
 
 
-def _draw(card: ModelCard, spec: RandomizationSpec, left: Values, right: Values) -> tuple[Batch, Batch]:
-    """Return scored and unlabelled frames; half have the target on the left, and the sensor that goes with it."""
+def _draw(card: ModelCard, spec: RandomizationSpec, shift: Shift) -> tuple[Batch, Batch]:
+    """Return scored and unlabelled frames of a target; so many more are drawn as a share of the labels leaves out."""
+    count = _SCORED + _UNLABELLED
     parts = []
-    for values in (left, right):
+    for values in (shift.left, shift.right):
         fixed = tuple(Channel(f"sensor.{path}", Uniform(value, value)) for path, value in values.items())
         stream = SimulatedFrames(card.rig, spec.with_channels(fixed), 0)
-        numbers = range(_FIRST, _FIRST + _SCORED + _UNLABELLED)
+        numbers = range(_FIRST, _FIRST + math.ceil(count / shift.share))
         parts.append(Batch.joined([stream.draw(numbers[k : k + _PART]) for k in range(0, len(numbers), _PART)]))
         stream.close()
-        if left == right:
+        if shift.left == shift.right:
             break
     one, two = parts[0], parts[-1]
-    on_left = one.keypoints_px[:, 0, 0] < np.median(one.keypoints_px[:, 0, 0])
-    pictures = np.where(on_left[:, None, None, None], one.rgb, two.rgb)
-    joined = Batch(pictures, one.keypoints_px, one.visible, one.points_m)
-    return joined.take(np.arange(_SCORED)), joined.take(np.arange(_SCORED, _SCORED + _UNLABELLED))
+    across = one.keypoints_px[:, 0, 0]
+    pictures = np.where((across < np.median(across))[:, None, None, None], one.rgb, two.rgb)
+    kept = np.sort(np.argsort(across, kind="stable")[:count])
+    joined = Batch(pictures, one.keypoints_px, one.visible, one.points_m).take(kept)
+    return joined.take(np.arange(_SCORED)), joined.take(np.arange(_SCORED, count))
 
 
 def _errors(model: PerceptionModel, frames: Batch, device: torch.device) -> NDArray[np.float64]:

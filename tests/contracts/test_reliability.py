@@ -86,15 +86,15 @@ def test_the_radius_is_the_largest_error_that_cross_fitting_made(
 ) -> None:
     kept = json.loads((tuned / "model" / "reliability.json").read_text())["value"]
     told, rows = evaluate(tuned, frames_folder, tmp_path / "e.json", "--level", 0.8)
-    assert len(kept["radius"]["ratios"]) == FRAMES
+    assert len(kept["radius"]["errors"]) == FRAMES
     # ceil(6 * 0.8) = 5 of 5.
-    assert told["radius_m"] == pytest.approx(kept["radius"]["ratios"][-1])
+    assert told["radius_m"] == pytest.approx(kept["radius"]["errors"][-1])
     assert {float(r["radius_m"]) for r in rows} == {told["radius_m"]}
     within = [float(r["error_m"]) <= told["radius_m"] for r in rows if r["abstained"] == "no"]
     assert told["coverage"] == pytest.approx(np.mean(within))
     said = json.loads((tuned / "finished.json").read_text())["decision"]
     mean = said["numbers"]["adapted_mean" if said["use"] == "adapted" else "simulation_mean"]
-    assert np.mean(kept["radius"]["ratios"]) == pytest.approx(mean)
+    assert np.mean(kept["radius"]["errors"]) == pytest.approx(mean)
 
 
 def test_a_level_that_the_frames_do_not_allow_gives_no_radius(

@@ -153,7 +153,7 @@ def test_differences_that_are_all_above_0_may_still_have_a_mean_of_0() -> None:
 def test_fiellers_interval_is_the_closed_form_and_covers_the_ratio() -> None:
     rng = np.random.default_rng(4)
     covered = 0
-    for case in range(300):
+    for case in range(120):
         noise = rng.normal(0, 1, (2, 12))
         part, whole = 1.2 + noise[0], 2.0 + 0.5 * noise[0] + noise[1]
         found = ratio_interval(part, whole)
@@ -168,5 +168,5 @@ def test_fiellers_interval_is_the_closed_form_and_covers_the_ratio() -> None:
             roots = np.roots([b * b - k * c[1, 1], -2 * (a * b - k * c[0, 1]), a * a - k * c[0, 0]])
             np.testing.assert_allclose(found, sorted(roots), rtol=1e-6)
             assert n == len(part)
-    assert covered >= 0.92 * 300
+    assert covered >= 0.9 * 120
     assert ratio_interval(rng.normal(0, 1, 10), rng.normal(0, 1, 10)) is None

@@ -26,13 +26,21 @@ def test_colour_by_label_differs_by_side_and_in_nothing_else(monkeypatch: pytest
     card: Any = SimpleNamespace(rig=rig)
     spec = rig_spec(rig, load_preset(rig.preset))
     planted = shifts.shifts(1.0)
-    (plain, _), (same, _), (sides, other) = (
-        shifts._draw(card, spec, *values) for values in (({}, {}), planted["colour"], planted["colour by label"])
+    (plain, _), (same, _), (sides, other), (part, _) = (
+        shifts._draw(card, spec, shift)
+        for shift in (
+            shifts.Shift({}, {}),
+            planted["colour"],
+            planted["colour by label"],
+            planted["labels at one side"],
+        )
     )
     for frames in (same, sides):
         np.testing.assert_array_equal(frames.keypoints_px, plain.keypoints_px)
         np.testing.assert_array_equal(frames.points_m, plain.points_m)
     assert len(other.rgb) == 4
+    assert len(part.rgb) == 12
+    assert part.keypoints_px[:, 0, 0].max() < np.median(plain.keypoints_px[:, 0, 0])
     middle = np.median(np.concatenate([sides.keypoints_px, other.keypoints_px])[:, 0, 0])
     left = sides.keypoints_px[:, 0, 0] < middle
     assert 0 < left.sum() < 12
@@ -42,11 +50,11 @@ def test_colour_by_label_differs_by_side_and_in_nothing_else(monkeypatch: pytest
 
 
 def test_no_strength_is_no_shift() -> None:
-    for one, two in shifts.shifts(0.0).values():
-        for values in (one, two):
-            assert all(
-                np.allclose(v, 1.0 if k in ("white_balance", "saturation", "gamma") else 0.0) for k, v in values.items()
-            )
+    for shift in shifts.shifts(0.0).values():
+        assert shift.share == 1.0
+        for values in (shift.left, shift.right):
+            for name, value in values.items():
+                assert np.allclose(value, 1.0 if name in ("white_balance", "saturation", "gamma") else 0.0)
 
 
 def test_more_error_than_before_is_negative_transfer_and_a_share_of_no_gap_is_not_given() -> None:
