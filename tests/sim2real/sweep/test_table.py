@@ -29,7 +29,7 @@ def test_the_interval_of_a_gain_covers_its_truth() -> None:
         plain = 2.0 + rng.normal(0, 1, (1, 9))
         low, high = gap_closed(plain, plain - 0.5 + rng.normal(0, 1, (1, 9)), None)["gain_interval"]
         covered += low <= 0.5 <= high
-    # Student's interval is exact here; percentiles of nine frames cover 89 %.
+    # Student's interval is exact here; percentiles of nine frames cover 90 %.
     assert 0.92 <= covered / 400 <= 0.98
 
 
