@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -60,13 +61,7 @@ def read_limits(path: Path) -> LimitsFile:
     Raises:
         InputError: no such file, no TOML, unknown fields, no limit, or one that is not positive.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read limits {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"limits {path} must be TOML: {error}") from None
-    limits = from_plain(LimitsFile, data, str(path))
+    limits = from_plain(LimitsFile, read_table(path), str(path))
     if not limits.limit:
         raise InputError(f"limits {path} must hold at least one [[limit]], got none")
     for limit in limits.limit:
@@ -100,10 +95,28 @@ def as_text(measured: Measured, checked: list[Checked]) -> str:
         f"{measured.unit}, at most {measured.scale * c.limit.at_most_m:.2f}"
         for c in checked
     ]
-    broken = sum(not c.kept for c in checked)
     target = f"{len(measured.protocol.scored)} frames, {measured.protocol.target}"
-    lines.append(f"{broken} of {len(checked)} limits broken ({target})" if broken else f"all limits kept ({target})")
-    return "\n".join(lines)
+    return "\n".join([*lines, verdict([c.kept for c in checked], target)])
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """Return what a limits file holds.
+
+    Raises:
+        InputError: no such file, or no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read limits {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"limits {path} must be TOML: {error}") from None
+
+
+def verdict(kept: Sequence[bool], target: str) -> str:
+    """Return how many limits are broken, in a line."""
+    broken = len(kept) - sum(kept)
+    return f"{broken} of {len(kept)} limits broken ({target})" if broken else f"all limits kept ({target})"
 
 
 def _number(table: np.ndarray, which: Number) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,6 +9,7 @@ from typing import Literal
 from calibration.errors import InputError
 from calibration.records import from_plain
 from sim2real.gap.held_out import mean_success
+from sim2real.gap.limits import read_table, verdict
 from sim2real.gap.policies.kept import PlayedPolicies
 
 Number = Literal["mean", "lower", "worst"]
@@ -58,12 +58,7 @@ def read_success_limits(path: Path) -> SuccessLimitsFile:
     Raises:
         InputError: no such file, no TOML, unknown fields, no limit, or one that no success can keep or break.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read limits {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"limits {path} must be TOML: {error}") from None
+    data = read_table(path)
     if "success" not in data:
         raise InputError(f"limits of policies {path} must hold [[success]] tables: policy, at_least, number; got none")
     limits = from_plain(SuccessLimitsFile, data, str(path))
@@ -102,7 +97,5 @@ def as_text(played: PlayedPolicies, checked: list[CheckedSuccess]) -> str:
         f"{100 * c.limit.at_least:.0f} %"
         for c in checked
     ]
-    broken = sum(not c.kept for c in checked)
     target = f"{len(played.protocol.episode_seeds)} episodes a station, {played.protocol.target}"
-    lines.append(f"{broken} of {len(checked)} limits broken ({target})" if broken else f"all limits kept ({target})")
-    return "\n".join(lines)
+    return "\n".join([*lines, verdict([c.kept for c in checked], target)])
