@@ -31,6 +31,7 @@ COMMANDS = {
     "advise": "say what to transfer, how, and which photographs to label next, with the numbers behind it",
     "sweep": "compare methods of adaptation and fine-tuning on held-out photographs, with intervals",
     "gap": "measure how well a model transfers, where the gap comes from, what to do next: one page",
+    "diagnose": "say what differs between labelled photographs and drawings of the rig file, by refits",
     "policy-gap": "measure what policies lose in a held-out simulation, by seeing and by moving: one page",
     "compare": "compare two results on the same frames, row by row; results of other frames are refused",
     "gate": "check a result against limits; exit status 3 when one is broken",
@@ -52,6 +53,7 @@ _PARSED_THERE = {
     "policy-gap": ("sim2real.gap.policies.command", "command"),
     "benchmark": ("sim2real.benchmarks.command", "command"),
     "leave-out": ("sim2real.gap.leave_out.command", "command"),
+    "diagnose": ("sim2real.gap.diagnosis.command", "command"),
 }
 # Flags that may be left out before the first words of a command.
 _POSITIONAL = {"compare": ("--first", "--second"), "gate": ("--result",)}

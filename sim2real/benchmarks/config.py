@@ -11,12 +11,13 @@ from typing import Literal
 class BenchmarkConfig:
     """Measure renderers, environments or pretraining side by side with their peers on this machine."""
 
-    what: Literal["rendering", "environments", "pretraining", "predictivity", "attribution", "shifts", "forecasts"] = (
-        "rendering"
-    )
+    what: Literal[
+        "rendering", "environments", "pretraining", "predictivity", "attribution", "diagnosis", "shifts", "forecasts"
+    ] = "rendering"
     """renderers: views a second, agreement of the pictures; arm environments: steps, resets, pictures, processes;
     pretraining: frames a second beside the same network on data in memory; predictivity: whether success in the source
     tells success in the held-out simulation, over experts with faults; attribution: whether planted causes are found;
+    diagnosis: the same by refits that are not told which causes there are;
     shifts: how much of planted shifts label-free methods recover; forecasts: whether predicted errors hold"""
     sizes: tuple[int, ...] = (64, 84, 128, 224)
     """sides of the pictures, pixels; rendering only"""
@@ -27,7 +28,7 @@ class BenchmarkConfig:
     peers: bool = True
     """also measure PyBullet's OpenGL plugin, MuJoCo and OpenGL through EGL, where they run; rendering only"""
     rig: str = "cube_on_table"
-    """name of a shipped rig, or path of a rig's TOML file; pretraining only"""
+    """name of a shipped rig, or path of a rig's TOML file; pretraining and diagnosis only"""
     device: str = "auto"
     """auto (a GPU when there is one), cpu, cuda or cuda:N; pretraining only"""
     env: str = "PandaPush-v0"
@@ -36,6 +37,8 @@ class BenchmarkConfig:
     """of the held-out simulation; predictivity only"""
     episodes: int = 75
     """in the source and at each station, and pictures of seeing; predictivity and attribution only"""
+    pictures: int = 12
+    """labelled pictures of each station; diagnosis only"""
     randomization: str = "dynamics"
     """of a second source beside the nominal one; predictivity only"""
     strength: float = 0.6

@@ -1,0 +1,1 @@
+"""What differs at the station: groups of values refitted until drawings look, and episodes go, as recorded."""

@@ -1,0 +1,132 @@
+"""Labelled photographs as evidence: drawings of the same states are compared with them, kind by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.kinematics import nominal_world
+from calibration.rig import Rig
+from calibration.view import CameraView
+from calibration.world import with_values
+from envs.rendering.choice import RendererName
+from sim2real.gap.diagnosis.groups import Float, Values
+from sim2real.images import resize
+from sim2real.preview.placing import labelled_world
+from sim2real.randomization import RandomizationSpec
+from sim2real.realdata import RealFrame
+from sim2real.stream import SimulatedFrames
+
+Picture = NDArray[np.uint8]
+
+KINDS = ("colours", "edges", "fine grain", "sharpness")
+# As far (root mean square; levels of 255, then shares) two renderers are apart that draw the same world.
+_FLOORS = (4.0**2, 3.0**2, 0.05**2, 0.05**2)
+# Pictures are compared at this width: a fine one shows noise and blur, and costs in proportion to its pixels.
+_WIDTH = 320
+_CELL, _EDGE_SIZE, _EDGE_CELL, _PARTS = 20, 3.0, 4, 4
+
+
+def signature(picture: Picture) -> tuple[Float, ...]:
+    """Return what pictures are compared by, an array for each of `KINDS`.
+
+    Colours: means of cells of 20 x 20 pixels. Edges: size of the gradient of brightness after a Gaussian of 3 pixels,
+    cells of 4 x 4. Fine grain: logarithm of the median size of the Laplacian in 4 x 4 parts of the picture, which noise
+    raises and edges hardly do (after Immerkaer 1996). Sharpness: logarithm of the 95th percentile of the gradient's
+    size in these parts, which blur lowers.
+
+    Args:
+        picture: (H, W, 3), 80 pixels or more to a side.
+    """
+    rgb = picture.astype(np.float32)
+    height, width = rgb.shape[:2]
+    grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.float32)
+    colours = cv2.resize(rgb, (width // _CELL, height // _CELL), interpolation=cv2.INTER_AREA)
+    coarse = _gradient(np.asarray(cv2.GaussianBlur(grey, (0, 0), _EDGE_SIZE), np.float32))
+    edges = cv2.resize(coarse, (width // _EDGE_CELL, height // _EDGE_CELL), interpolation=cv2.INTER_AREA)
+    fine = np.asarray(np.abs(cv2.Laplacian(grey, cv2.CV_32F)), np.float32)
+    grain = np.log(_percentiles(fine, 50) + 1.0)
+    sharp = np.log(_percentiles(_gradient(grey) / 4, 95) + 3.0)
+    return tuple(np.asarray(a, np.float64).ravel() for a in (colours, edges, grain, sharp))
+
+
+class Looks:
+    """Photographs with labels as evidence of `stepwise.diagnose`.
+
+    Attributes:
+        nominal: the world that refits start from.
+    """
+
+    def __init__(
+        self,
+        rig: Rig,
+        view: CameraView,
+        frames: Sequence[RealFrame],
+        pictures: Sequence[Picture],
+        renderer: RendererName = "auto",
+        threads: int = 0,
+    ) -> None:
+        """Place the nominal world as each label says and measure the photographs.
+
+        Args:
+            rig: the station.
+            view: its camera as the rig file, or a calibration, says, at the size of the photographs.
+            frames: labelled.
+            pictures: of the same frames at the size of the rig's camera (N, H, W, 3).
+            renderer: what draws.
+            threads: that draw; 0 uses all cores.
+
+        Raises:
+            InputError: the rig's label says nothing of where a body is.
+        """
+        self._rig, self._frames = rig, tuple(frames)
+        width, height = rig.camera.image_size_px
+        size = (min(_WIDTH, width), round(min(_WIDTH, width) * height / width))
+        self.nominal = replace(nominal_world(rig), camera=view.change_from(CameraView.of(rig)))
+        # Checks the labels now, so that nothing has been drawn where they do not fit.
+        labelled_world(rig, self.nominal, self._frames[0])
+        nothing = RandomizationSpec("nominal", ())
+        intrinsics = rig.camera.intrinsics().resized(*size)
+        self._drawn = SimulatedFrames(rig, nothing, 0, intrinsics, renderer, threads=threads)
+        self._measured = [signature(resize(p, *size)) for p in pictures]
+
+    kinds = KINDS
+    floors: Float = np.array(_FLOORS)
+
+    @property
+    def count(self) -> int:
+        """How many photographs there are."""
+        return len(self._frames)
+
+    def residuals(self, values: Values, chosen: Sequence[int]) -> Float:
+        """Return mean squares (N, 4) of what differs between photographs and drawings of the changed world."""
+        world = with_values(self.nominal, values)
+        # Every frame has noise of its own, the same for every candidate.
+        worlds = [replace(labelled_world(self._rig, world, self._frames[k]), noise_seed=k) for k in chosen]
+        drawn = self._drawn.draw_worlds(worlds).rgb
+        rows = [
+            [float(np.mean((a - b) ** 2)) for a, b in zip(signature(picture), self._measured[k], strict=True)]
+            for picture, k in zip(drawn, chosen, strict=True)
+        ]
+        return np.array(rows)
+
+    def close(self) -> None:
+        """Release what draws; twice is fine."""
+        self._drawn.close()
+
+
+def _gradient(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    across, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
+    return np.asarray(np.hypot(across, down), np.float32)
+
+
+def _percentiles(values: NDArray[np.float32], percent: float) -> Float:
+    """Return a percentile in each of 4 x 4 parts of an image."""
+    rows, columns = (side // _PARTS for side in values.shape)
+    cut = values[: _PARTS * rows, : _PARTS * columns].reshape(_PARTS, rows, _PARTS, columns)
+    parts = cut.transpose(0, 2, 1, 3).reshape(_PARTS * _PARTS, -1)
+    return np.asarray(np.percentile(parts, percent, axis=1), np.float64)
