@@ -37,7 +37,7 @@ class BenchmarkConfig:
     """of the held-out simulation; predictivity only"""
     episodes: int = 75
     """in the source and at each station, and pictures of seeing; predictivity and attribution only"""
-    pictures: int = 12
+    pictures: int = 8
     """labelled pictures of each station; diagnosis only"""
     randomization: str = "dynamics"
     """of a second source beside the nominal one; predictivity only"""

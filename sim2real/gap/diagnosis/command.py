@@ -95,7 +95,7 @@ def as_text(rig: Rig, found: Diagnosis, of: str) -> str:
         lines += [f"     {path} = {_shown(value)}" for path, value in finding.values.items()]
     lines += ["", "each alone: " + ", ".join(f"{f.group} {_share(f)}" for f in found.alone)]
     before, after = (", ".join(f"{k} {v:.3g}" for k, v in side.items()) for side in (found.before, found.after))
-    return "\n".join([*lines, f"difference before: {before}", f"difference after:  {after}"])
+    return "\n".join([*lines, f"misfit before: {before}", f"misfit after:  {after}"])
 
 
 def _share(finding: Finding) -> str:

@@ -23,7 +23,6 @@ class Evidence(Protocol):
 
     Attributes:
         kinds: names of what is compared, K of them.
-        floors: (K,) mean squares below which no difference is believed.
         count: of frames or episodes.
     """
 
@@ -32,15 +31,11 @@ class Evidence(Protocol):
         """Names of what is compared."""
 
     @property
-    def floors(self) -> Float:
-        """Mean squares below which no difference is believed."""
-
-    @property
     def count(self) -> int:
         """How many frames or episodes."""
 
-    def residuals(self, values: Values, chosen: Sequence[int]) -> Float:
-        """Return mean squares (N, K) of what differs in the chosen frames, the world changed by `values`."""
+    def misfits(self, values: Values, chosen: Sequence[int]) -> Float:
+        """Return how badly the world changed by `values` fits, (N, K) negative log-likelihoods of the chosen frames."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +44,10 @@ class Finding:
 
     Attributes:
         group: its name.
-        explained: by how much the geometric mean, over kinds, of the mean squares on frames that were not fitted falls
-            with the refit, in natural logarithms, with its interval.
-        shrinks: the same as a share of the root mean square, 0 for nothing and 1 for all.
-        by_kind: share of each kind.
+        explained: by how much the misfit, summed over kinds, falls with the refit on frames that were not fitted, with
+            its interval; natural logarithms.
+        shrinks: the same as a share of a typical (geometric mean) difference: 0 for nothing, towards 1 for all.
+        by_kind: that share of each kind.
         values: refitted, by path.
     """
 
@@ -70,8 +65,8 @@ class Diagnosis:
     Attributes:
         found: groups one after another, each beside those before it, while their intervals are above 0.
         alone: every group alone, what explains most first.
-        before: (K,) root mean squares of the nominal world on the frames that were not fitted.
-        after: (K,) the same with all that was found.
+        before: misfit of the nominal world on the frames that were not fitted, by kind.
+        after: the same with all that was found.
     """
 
     found: tuple[Finding, ...]
@@ -90,9 +85,7 @@ def diagnose(
     """Return which groups explain the difference between a nominal world and what was recorded.
 
     Forward selection: each group is refitted alone on every second frame, and the one that explains most of the others
-    is kept; then each remaining group beside it, and so on. What was kept is refitted again whenever one joins. The
-    cost is the sum over kinds of the logarithm of the mean square, the profile log-likelihood of Gaussian differences
-    whose spread is unknown for each kind, so that colours in levels and logarithms of sharpness add up without weights.
+    is kept; then each remaining group beside it, and so on. What was kept is refitted again whenever one joins.
 
     Args:
         groups: that may differ.
@@ -108,7 +101,7 @@ def diagnose(
         raise ValueError(f"diagnose needs 2 frames or more, half of them to judge by, got {evidence.count}")
     rng = np.random.default_rng(seed)
     fitting, judging = range(0, evidence.count, 2), range(1, evidence.count, 2)
-    nominal = evidence.residuals({}, judging)
+    nominal = evidence.misfits({}, judging)
     picked: list[tuple[Group, Float]] = []
     found: list[Finding] = []
     alone: list[Finding] = []
@@ -123,9 +116,9 @@ def diagnose(
             done += 1
             advance(done)
             values = base if numbers is None else base | group.values(numbers)
-            residuals = evidence.residuals(values, judging)
+            misfits = evidence.misfits(values, judging)
             own = {} if numbers is None else group.values(numbers)
-            fits.append((_finding(group.name, evidence, current, residuals, own, rng), group, numbers))
+            fits.append((_finding(group.name, evidence, current, misfits, own, rng), group, numbers))
         fits.sort(key=lambda fit: -fit[0].explained.value)
         alone = alone or [fit[0] for fit in fits]
         if not fits:
@@ -137,13 +130,13 @@ def diagnose(
         picked.append((group, numbers))
         picked = _polished(picked, evidence, fitting, rng)
         base = _joined(picked)
-        current = evidence.residuals(base, judging)
+        current = evidence.misfits(base, judging)
     of_group = {group.name: group.values(numbers) for group, numbers in picked}
     return Diagnosis(
         tuple(Finding(f.group, f.explained, f.shrinks, f.by_kind, of_group[f.group]) for f in found),
         tuple(alone),
-        _root(evidence, nominal),
-        _root(evidence, current),
+        _by_kind(evidence, nominal),
+        _by_kind(evidence, current),
     )
 
 
@@ -166,10 +159,10 @@ def _fit(
 
     def cost(numbers: Float) -> float:
         usual = float(numbers @ numbers) / _OBSERVATIONS
-        return _log(evidence, evidence.residuals(base | group.values(numbers), fitting)) + usual
+        return _cost(evidence.misfits(base | group.values(numbers), fitting)) + usual
 
     numbers, least = search(group, cost, rng, start)
-    return numbers if least < _log(evidence, evidence.residuals(base, fitting)) else None
+    return numbers if least < _cost(evidence.misfits(base, fitting)) else None
 
 
 def _polished(
@@ -185,31 +178,28 @@ def _polished(
     return picked
 
 
-def _log(evidence: Evidence, residuals: Float, weights: Float | None = None) -> float:
-    means = residuals.mean(axis=0) if weights is None else weights @ residuals
-    return float(np.log(means + evidence.floors).sum())
-
-
 def _finding(
     name: str, evidence: Evidence, before: Float, after: Float, values: Values, rng: np.random.Generator
 ) -> Finding:
-    explained = _log(evidence, before) - _log(evidence, after)
-    frames = len(before)
+    falls = before - after
+    explained = float(falls.sum(axis=1).mean())
+    frames, kinds = falls.shape
     weights = rng.multinomial(frames, np.full(frames, 1 / frames), size=_RESAMPLES) / frames
-    floors = evidence.floors
-    drawn = (np.log(weights @ before + floors) - np.log(weights @ after + floors)).sum(axis=1)
     tail = 50 * (1 - CONFIDENCE)
-    low, high = np.percentile(drawn, [tail, 100 - tail]).tolist()
+    low, high = np.percentile(weights @ falls.sum(axis=1), [tail, 100 - tail]).tolist()
     method = "percentile bootstrap over frames that were not fitted"
-    ratios = (after.mean(axis=0) + floors) / (before.mean(axis=0) + floors)
     return Finding(
         name,
         Estimate(explained, min(low, explained), max(high, explained), CONFIDENCE, frames, "1", method),
-        float(1 - np.exp(-explained / (2 * len(floors)))),
-        {kind: float(1 - np.sqrt(r)) for kind, r in zip(evidence.kinds, ratios, strict=True)},
+        float(1 - np.exp(-explained / (2 * kinds))),
+        {kind: float(1 - np.exp(-fall / 2)) for kind, fall in zip(evidence.kinds, falls.mean(axis=0), strict=True)},
         values,
     )
 
 
-def _root(evidence: Evidence, residuals: Float) -> dict[str, float]:
-    return {k: float(v) for k, v in zip(evidence.kinds, np.sqrt(residuals.mean(axis=0)), strict=True)}
+def _cost(misfits: Float) -> float:
+    return float(misfits.sum(axis=1).mean())
+
+
+def _by_kind(evidence: Evidence, misfits: Float) -> dict[str, float]:
+    return {kind: float(v) for kind, v in zip(evidence.kinds, misfits.mean(axis=0), strict=True)}
