@@ -49,7 +49,7 @@ def test_each_kind_tells_its_own_change(picture: np.ndarray) -> None:
     assert blur["colours"] < 1.5
     assert gain["colours"] > 3
     assert gain["fine grain"] < 0.5
-    assert shift["edges"] > 1.5
+    assert shift["edges"] > 2 * max(noise["edges"], gain["edges"])
     assert shift["sharpness"] < 1.5
 
 
