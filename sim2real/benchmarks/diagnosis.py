@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +19,8 @@ from envs.standin.station import NAME
 from sim2real.benchmarks.config import BenchmarkConfig
 from sim2real.gap.diagnosis.command import diagnose_folder
 from sim2real.gap.diagnosis.configs import DiagnoseConfig
-from sim2real.gap.diagnosis.stepwise import Diagnosis
 from sim2real.gap.planted import seeing_causes
+from sim2real.pretrain import core_count
 from sim2real.progress import progress
 from sim2real.runs import system_info
 
@@ -42,9 +43,11 @@ def benchmark(config: BenchmarkConfig) -> str:
         raise InputError(f"pictures must be 4 or more, got {config.pictures}")
     stations = _stations()
     rows = []
-    with progress("stations", len(stations), "stations") as advance:
-        for planted, seed in stations:
-            rows.append(_row(planted, seed, _diagnosed(config, Station.planted(planted, 1.0, seed), seed)))
+    workers = multiprocessing.get_context("spawn").Pool(core_count())
+    with progress("stations", len(stations), "stations") as advance, workers as pool:
+        jobs = [(config.rig, config.pictures, planted, seed) for planted, seed in stations]
+        for row in pool.imap(_row, jobs):
+            rows.append(row)
             advance(len(rows))
             if config.out is not None:
                 # A long run that is stopped leaves what it found.
@@ -63,18 +66,17 @@ def _stations() -> list[tuple[tuple[str, ...], int]]:
     return [*alone, *pairs]
 
 
-def _diagnosed(config: BenchmarkConfig, station: Station, seed: int) -> Diagnosis:
-    rig = load_rig(config.rig)
+def _row(job: tuple[str, int, tuple[str, ...], int]) -> dict[str, Any]:
+    """Return what is found at one station: rig, pictures, what is planted and the station's seed."""
+    rig_name, pictures, planted, seed = job
+    rig, station = load_rig(rig_name), Station.planted(planted, 1.0, seed)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "pictures"
-        write_standin(rig, place, config.pictures, seed, station)
+        write_standin(rig, place, pictures, seed, station)
         settings = DiagnoseConfig(
-            config.rig, place, frames=config.pictures, most=len(station.causes), held_out=True, seed=seed
+            rig_name, place, frames=pictures, most=len(planted), held_out=True, seed=seed, threads=1
         )
-        return diagnose_folder(rig, place, settings)[0]
-
-
-def _row(planted: Sequence[str], seed: int, found: Diagnosis) -> dict[str, Any]:
+        found = diagnose_folder(rig, place, settings)[0]
     named = [f.group for f in found.found]
     return {
         "planted": list(planted),
