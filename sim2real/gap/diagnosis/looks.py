@@ -24,25 +24,29 @@ from sim2real.stream import SimulatedFrames
 
 Picture = NDArray[np.uint8]
 
-KINDS = ("colours", "edges", "fine grain", "sharpness")
-# As far as pictures are apart that two renderers draw of one world (root mean square over two rigs: 3.7 and 3.8 levels,
-# 2.0 and 3.0 levels a pixel, in natural logarithms 0.25 and 0.08), but for grain (0.00), which JPEG changes too.
-SCALES = (4.0, 2.5, 0.05, 0.2)
+KINDS = ("colours", "edges", "fine grain", "sharpness", "target")
+# Twice as far as pictures are apart that two renderers draw of one world (root mean square over two rigs: 3.7 and 3.8
+# levels, 2.0 and 3.0 levels a pixel, in natural logarithms 0.25 and 0.08), but for grain (0.00), which JPEG changes too.
+SCALES = (8.0, 5.0, 0.1, 0.4, 8.0)
 # Pictures are compared at this width: a fine one shows noise and blur, and costs in proportion to its pixels.
 _WIDTH = 240
 _CELL, _EDGE_CELL, _PARTS, _EVERY = 20, 4, 4, 2
+# Windows about the keypoints: half a side, and cells of so many pixels.
+_WINDOW, _WINDOW_CELL = 16, 4
 
 
-def signature(picture: Picture) -> tuple[Float, ...]:
+def signature(picture: Picture, places: NDArray[np.int64]) -> tuple[Float, ...]:
     """Return what pictures are compared by, an array for each of `KINDS`.
 
     Colours: means of cells of 20 x 20 pixels. Edges: size of the gradient of brightness averaged over cells of 4 x 4.
     Fine grain: logarithm of the median size of the Laplacian in 4 x 4 parts of the picture, which noise
     raises and edges hardly do (after Immerkaer 1996). Sharpness: logarithm of the 95th percentile of the gradient's
-    size in these parts, which blur lowers; the last two look at every second pixel of every second row.
+    size in these parts, which blur lowers; these two look at every second pixel of every second row. Target:
+    means of cells of 4 x 4 pixels in windows of 32 x 32 about the places where labels put the keypoints.
 
     Args:
         picture: (H, W, 3), 80 pixels or more to a side.
+        places: (K, 2) across and down, pixels; windows are moved to lie inside the picture.
     """
     height, width = picture.shape[:2]
     grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
@@ -53,7 +57,8 @@ def signature(picture: Picture) -> tuple[Float, ...]:
     fine = np.abs(cv2.Laplacian(grey, cv2.CV_16S)[::_EVERY, ::_EVERY])
     grain = np.log(_percentiles(fine, 50) + 1.0)
     sharp = np.log(_percentiles(_gradient(grey, _EVERY), 95) + 3.0)
-    return tuple(np.asarray(a, np.float64).ravel() for a in (colours, edges, grain, sharp))
+    target = np.concatenate([_window(picture, place) for place in places])
+    return tuple(np.asarray(a, np.float64).ravel() for a in (colours, edges, grain, sharp, target))
 
 
 class Looks:
@@ -94,7 +99,10 @@ class Looks:
         nothing = RandomizationSpec("nominal", ())
         intrinsics = rig.camera.intrinsics().resized(*size)
         self._drawn = SimulatedFrames(rig, nothing, 0, intrinsics, renderer, threads=threads)
-        self._measured = [signature(resize(p, *size)) for p in pictures]
+        small = view.resized(*size)
+        # Where labels say that keypoints are, for every candidate alike.
+        self._places = [np.round(small.project(f.keypoints_world)).astype(np.int64) for f in frames]
+        self._measured = [signature(resize(p, *size), at) for p, at in zip(pictures, self._places, strict=True)]
 
     kinds = KINDS
 
@@ -104,7 +112,7 @@ class Looks:
         return len(self._frames)
 
     def misfits(self, values: Values, chosen: Sequence[int]) -> Float:
-        """Return what differs between photographs and drawings of the changed world, (N, 4).
+        """Return what differs between photographs and drawings of the changed world, (N, 5).
 
         Mean over cells of log(1 + (d / s)^2), d the difference, s of `SCALES`: that of a Cauchy distribution, to which
         places that no refit can mend, since the rig file lacks what is there, are far but not everything.
@@ -115,13 +123,23 @@ class Looks:
         drawn = self._drawn.draw_worlds(worlds).rgb
         rows = []
         for picture, k in zip(drawn, chosen, strict=True):
-            pairs = zip(signature(picture), self._measured[k], SCALES, strict=True)
+            pairs = zip(signature(picture, self._places[k]), self._measured[k], SCALES, strict=True)
             rows.append([float(np.log1p(((a - b) / scale) ** 2).mean()) for a, b, scale in pairs])
         return np.array(rows)
 
     def close(self) -> None:
         """Release what draws; twice is fine."""
         self._drawn.close()
+
+
+def _window(picture: Picture, place: NDArray[np.int64]) -> NDArray[np.float32]:
+    height, width = picture.shape[:2]
+    left, top = (
+        int(np.clip(at - _WINDOW, 0, side - 2 * _WINDOW)) for at, side in zip(place, (width, height), strict=True)
+    )
+    cut = picture[top : top + 2 * _WINDOW, left : left + 2 * _WINDOW].astype(np.float32)
+    cells = 2 * _WINDOW // _WINDOW_CELL
+    return np.asarray(cv2.resize(cut, (cells, cells), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _gradient(grey: NDArray[Any], every: int) -> Float:

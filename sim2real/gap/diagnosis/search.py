@@ -12,7 +12,7 @@ from sim2real.gap.diagnosis.groups import Float, Group
 Cost = Callable[[Float], float]
 
 # Starts drawn about nominal, and evaluations of the descent: so many, and so many more for each number.
-_STARTS, _STEPS, _STEPS_EACH = 14, 20, 6
+_STARTS, _STARTS_EACH, _STEPS, _STEPS_EACH = 8, 4, 20, 6
 _SPREAD = 0.5
 
 
@@ -29,7 +29,7 @@ def search(group: Group, cost: Cost, rng: np.random.Generator, start: Float | No
         start: numbers to improve, in place of trying others.
     """
     if start is None:
-        tried = [np.zeros(group.size), *rng.normal(size=(_STARTS, group.size))]
+        tried = [np.zeros(group.size), *rng.normal(size=(_STARTS + _STARTS_EACH * group.size, group.size))]
         costs = [cost(u) for u in tried]
         start = tried[int(np.argmin(costs))]
     simplex = np.vstack([start, start + _SPREAD * np.eye(group.size)])
