@@ -188,7 +188,7 @@ def step_as_is(
     """Take one step without touching which parts are in training mode; return the loss."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group.get("rate_factor", 1.0)
-    with mixed_precision(device):
+    with mixed_precision(device, on_cpu=True):
         loss = model.loss(*tensors)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]

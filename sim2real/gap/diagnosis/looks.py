@@ -26,7 +26,7 @@ Picture = NDArray[np.uint8]
 
 KINDS = ("colours", "edges", "fine grain", "sharpness", "target")
 # Twice as far as pictures are apart that two renderers draw of one world (root mean square over two rigs: 3.7 and 3.8
-# levels, 2.0 and 3.0 levels a pixel, in natural logarithms 0.25 and 0.08), but for grain (0.00), which JPEG changes too.
+# levels, 2.0 and 3.0 levels a pixel, in natural logarithms 0.25 and 0.08), but for grain (0.00), which JPEG changes.
 SCALES = (8.0, 5.0, 0.1, 0.4, 8.0)
 # Pictures are compared at this width: a fine one shows noise and blur, and costs in proportion to its pixels.
 _WIDTH = 240
