@@ -15,6 +15,7 @@ from calibration.dynamics.filtering import FilterSettings, differentiate
 from calibration.dynamics.logs import MotionLog
 from calibration.dynamics.model import ArmModel, Float, Mask
 from calibration.dynamics.shooting import ShootingFit, shoot
+from calibration.dynamics.skew.estimate import Skew, corrected, fitted_skews
 from calibration.dynamics.windows import cut_windows
 from calibration.errors import InputError
 from calibration.estimate import Estimate
@@ -31,11 +32,13 @@ class IdentifySettings:
         filters: of the torque equation.
         horizon_s: of the windows whose motion is fitted; longer ones tell more until model errors add up.
         rod_mass_kg: of each link of the un-identified model, where what the data cannot tell stays.
+        correct_skew: whether joints that were read one after the other are looked for.
     """
 
     filters: FilterSettings = field(default_factory=FilterSettings)
     horizon_s: float = 0.5
     rod_mass_kg: float = 0.5
+    correct_skew: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,14 @@ class ArmFit:
         parameters: (P,), physically feasible; those that the data did not tell are at the un-identified model's.
         record: estimates of the parameters that the data told, and findings.
         metric: (P, P), inverse covariance of the parameters' errors; what the data did not tell is held weakly.
+        skews: when the joints of each run were read; logs were corrected for those that are sure.
     """
 
     model: ArmModel
     parameters: Float
     record: CalibrationRecord
     metric: Float
+    skews: tuple[Skew, ...] = ()
 
     def rig(self, name: str, description: str, torque_limits: Sequence[float]) -> PendulumRig:
         """Return a pendulum for the simulator, whose viscous friction may not be below 0; see `rig_of`.
@@ -72,7 +77,8 @@ def identify(
     Least squares on the torque equation (Khalil and Dombre 2002, chapter 12) gives the start and tells what the data
     can tell apart; then the motion simulated over short windows is fitted to the recorded one. Where a joint stands in
     all runs, or parameters cannot be told apart, the first step is the result: a standing joint is held by dry friction
-    of an unknown size, which no simulation can be fitted to.
+    of an unknown size, which no simulation can be fitted to. Before that, runs whose joints were not read together are
+    corrected (`fitted_skews`), where that is beyond chance.
 
     Args:
         model: lengths, gravity and the terms of the model.
@@ -87,6 +93,8 @@ def identify(
         raise InputError("identification needs a run or more, got none; record runs in which every joint moves")
     settings = settings or IdentifySettings()
     prior = uniform_rods(model, [settings.rod_mass_kg] * model.joints)
+    skews = fitted_skews(model, logs, settings.filters) if settings.correct_skew else ()
+    logs = [corrected(log, skews) for log in logs]
     blocks = stacked(model, logs, settings.filters)
     linear = solve_linear(model, blocks, prior)
     quality = {"condition": min(linear.condition, 1e15)}
@@ -119,10 +127,12 @@ def identify(
     estimates = _estimates(model, parameters, fitted, spread, told, method)
     count = int(sum(log.seconds for log in logs))
     names = tuple(estimates)
+    estimates |= {f"skew_{s.joint}_{s.run}": s.estimate for s in skews}
+    findings += [s.finding() for s in skews if s.sure]
     record = CalibrationRecord(
         "dynamics", source, count, estimates, names, rows_of(spread.covariance), quality, tuple(findings)
     )
-    return ArmFit(model, parameters, record, metric)
+    return ArmFit(model, parameters, record, metric, skews)
 
 
 def _metric(fitted: Float, information: Float, spread: Spread, told: Mask) -> Float:

@@ -1,0 +1,1 @@
+"""When the joints of an arm were read: one time stamp a row, and encoders that are read one after the other."""
