@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from calibration.dynamics.cutoff import choose_cut
+from calibration.dynamics.choice import choose_settings
 from calibration.dynamics.feasible import uniform_rods
 from calibration.dynamics.filtering import FilterSettings, torque_equations
-from calibration.dynamics.identify import IdentifySettings, identify
+from calibration.dynamics.identify import IdentifySettings, Method, identify
 from calibration.dynamics.logs import MotionLog, driven_joints
 from calibration.dynamics.model import ArmModel, Float
+from calibration.dynamics.nuisance.skew import Skew, corrected, skews_by_others
 from calibration.dynamics.simulate import simulator
-from calibration.dynamics.skew.estimate import Skew, corrected, skews_by_others
 from calibration.dynamics.windows import cut_windows
 from calibration.errors import InputError
 
@@ -34,6 +34,7 @@ class RunScore:
         rods_motion_rad: the same for uniform rods without friction.
         parameters: (P,) of the arm, identified from the other runs.
         torque_hz: cut-off of the torque equation, chosen on the other runs.
+        method: what was fitted, chosen on the other runs.
         skews: by joint of `torque_r2` when the other joints were read, told without that joint's torque
             (`skews_by_others`); the log was corrected where they are sure.
     """
@@ -45,6 +46,7 @@ class RunScore:
     rods_motion_rad: float
     parameters: tuple[float, ...]
     torque_hz: float
+    method: Method
     skews: dict[int, tuple[Skew, ...]]
 
     @property
@@ -121,22 +123,24 @@ def score_runs(
 ) -> tuple[RunScore, ...]:
     """Return the scores of left-out runs by the arm that was identified from others.
 
-    The cut-off is chosen on the fitted runs (`choose_cut`). When the joints of a left-out run were read is estimated
-    for each joint without the torque that it is scored on (`judged_skews`); motion is scored on the log as recorded.
+    Cut-off and method are chosen on the fitted runs (`choose_settings`). When the joints of a left-out run were read is
+    estimated for each joint without the torque that it is scored on (`judged_skews`); motion is scored on the log as
+    recorded.
 
     Raises:
         InputError: no fitted runs, or one that cannot be used.
     """
-    usual = settings or IdentifySettings()
-    filters = choose_cut(model, fitted, usual.filters, usual.rod_mass_kg).filters
-    arm = identify(model, fitted, "all other runs", replace(usual, filters=filters)).parameters
-    rods = uniform_rods(model, [usual.rod_mass_kg] * model.joints)
+    chosen = choose_settings(model, fitted, settings or IdentifySettings()).settings
+    filters = chosen.filters
+    arm = identify(model, fitted, "all other runs", chosen).parameters
+    rods = uniform_rods(model, [chosen.rod_mass_kg] * model.joints)
     out = []
     for log in left_out:
         errors = [motion_error(simulator(model, p), [log], horizon_s, filters) for p in (arm, rods)]
-        skews = judged_skews(model, fitted, log, filters) if usual.correct_skew else {}
+        skews = judged_skews(model, fitted, log, filters) if chosen.correct_skew else {}
         r2, raw = (torque_r2(model, arm, log, filters, raw, skews) for raw in (False, True))
-        out.append(RunScore(log.name, r2, raw, errors[0], errors[1], tuple(arm.tolist()), filters.torque_hz, skews))
+        found = tuple(arm.tolist())
+        out.append(RunScore(log.name, r2, raw, errors[0], errors[1], found, filters.torque_hz, chosen.method, skews))
     return tuple(out)
 
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
-from calibration.dynamics.cutoff import choose_cut
+from calibration.dynamics.choice import choose_settings
 from calibration.dynamics.feasible import base_parameters, uniform_rods
 from calibration.dynamics.filtering import torque_equations
 from calibration.dynamics.identify import ArmFit, IdentifySettings, identify
 from calibration.dynamics.logs import MotionLog, read_logs
 from calibration.dynamics.model import ArmModel
+from calibration.dynamics.nuisance.skew import corrected
 from calibration.dynamics.scoring import RunScore, leave_one_run_out, score_runs
 from calibration.dynamics.simulate import simulator
-from calibration.dynamics.skew.estimate import corrected
 from calibration.errors import InputError
 from calibration.pendulum import PendulumRig, load_pendulum
 from calibration.records import write_json, write_text
@@ -50,7 +50,7 @@ def run(config: DynamicsConfig) -> tuple[str, int]:
     out = new_folder(config.out)
     usual = IdentifySettings()
     used = [log for log in logs if log.name not in config.test_runs]
-    settings = replace(usual, filters=choose_cut(model, used, usual.filters, usual.rod_mass_kg).filters)
+    settings = choose_settings(model, used, usual).settings
     fit = identify(model, used, str(config.real), settings)
     plots = [_torques(fit, log, settings) for log in logs[:2]]
     rows: list[tuple[str, ...]] = []
@@ -74,7 +74,7 @@ def run(config: DynamicsConfig) -> tuple[str, int]:
     header = (
         "left-out run",
         "R2 of torque, driven joints",
-        "cut-off, chosen on the other runs: Hz",
+        "fitted, chosen on the other runs",
         "identified: rad over 0.5 s",
         "uniform rods: rad",
         "times better",
@@ -96,7 +96,7 @@ def _row(score: RunScore) -> tuple[str, ...]:
         sure = [str(s) for s in score.skews.get(joint, ()) if s.sure]
         parts.append(f"joint {joint}: {value:.3f}" + (f" (by the other torques, {', '.join(sure)})" if sure else ""))
     numbers = f"{score.motion_rad:.4f}", f"{score.rods_motion_rad:.4f}", f"{score.times_better:.1f}"
-    return (score.run, ", ".join(parts), f"{score.torque_hz:g}", *numbers)
+    return (score.run, ", ".join(parts), f"{score.method}, below {score.torque_hz:g} Hz", *numbers)
 
 
 def _replayed(
@@ -127,7 +127,7 @@ def write_pendulum(path: Path, rig: PendulumRig) -> None:
 
 
 def _torques(fit: ArmFit, log: MotionLog, settings: IdentifySettings) -> Plot:
-    matrix, torques = torque_equations(fit.model, corrected(log, fit.skews), settings.filters)
+    matrix, torques = torque_equations(fit.model, corrected(log, fit.runs.skews), settings.filters)
     joint = int(np.argmax(np.sqrt(np.mean(torques**2, axis=0))))
     time = np.arange(len(torques), dtype=np.float64) * log.step_s
     lines = [("measured", torques[:, joint]), ("explained", np.asarray(matrix @ fit.parameters, np.float64)[:, joint])]

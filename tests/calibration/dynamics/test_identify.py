@@ -10,9 +10,9 @@ from calibration.dynamics.filtering import FilterSettings
 from calibration.dynamics.identify import identify
 from calibration.dynamics.logs import MotionLog, driven_joints, read_log, read_logs
 from calibration.dynamics.model import ArmModel
+from calibration.dynamics.nuisance.skew import fitted_skews
 from calibration.dynamics.scoring import leave_one_run_out, motion_error, torque_r2
 from calibration.dynamics.simulate import simulate, simulator
-from calibration.dynamics.skew.estimate import fitted_skews
 from calibration.errors import InputError
 from calibration.records import read_record, write_record
 from envs.pendulum.physics import PendulumPhysics

@@ -3,7 +3,7 @@ import numpy as np
 from calibration.dynamics.filtering import FilterSettings, torque_equations
 from calibration.dynamics.logs import MotionLog
 from calibration.dynamics.model import ArmModel
-from calibration.dynamics.skew.readings import read_together, skewed_run
+from calibration.dynamics.nuisance.readings import read_together, skewed_run
 
 STEP_S = 0.004
 MODEL = ArmModel((0.2, 0.3, 0.25))

@@ -7,10 +7,10 @@ from calibration.dynamics.filtering import FilterSettings, differentiate
 from calibration.dynamics.identify import IdentifySettings, identify
 from calibration.dynamics.logs import MotionLog
 from calibration.dynamics.model import ArmModel
+from calibration.dynamics.nuisance.readings import read_together
+from calibration.dynamics.nuisance.skew import corrected, fitted_skews, skews_by_others
 from calibration.dynamics.regressor import torque_regressor
 from calibration.dynamics.scoring import score_runs
-from calibration.dynamics.skew.estimate import corrected, fitted_skews, skews_by_others
-from calibration.dynamics.skew.readings import read_together
 
 MODEL = ArmModel((0.2, 0.3), friction_velocity_rad_s=0.3)
 TRUTH = np.array([0.053, 0.208, 0.048, 0.155, 0.01, 0.1, 0.01, 0.01, 0.08, -0.01])

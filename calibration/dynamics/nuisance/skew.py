@@ -12,8 +12,8 @@ from calibration.calibration_record import Finding
 from calibration.dynamics.filtering import FilterSettings
 from calibration.dynamics.logs import MotionLog
 from calibration.dynamics.model import ArmModel, Float
-from calibration.dynamics.skew.readings import moving_joints, read_together, skewed_run
-from calibration.dynamics.skew.system import SkewSolution, solve_skews
+from calibration.dynamics.nuisance.readings import moving_joints, read_together, skewed_run
+from calibration.dynamics.nuisance.skew_system import SkewSolution, solve_skews
 from calibration.estimate import Estimate
 
 _CHANCE = 0.001

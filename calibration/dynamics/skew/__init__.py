@@ -1,1 +1,0 @@
-"""When the joints of an arm were read: one time stamp a row, and encoders that are read one after the other."""
