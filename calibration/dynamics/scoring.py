@@ -120,6 +120,7 @@ def score_runs(
     left_out: Sequence[MotionLog],
     settings: IdentifySettings | None = None,
     horizon_s: float = 0.5,
+    choose: bool = True,
 ) -> tuple[RunScore, ...]:
     """Return the scores of left-out runs by the arm that was identified from others.
 
@@ -127,10 +128,20 @@ def score_runs(
     estimated for each joint without the torque that it is scored on (`judged_skews`); motion is scored on the log as
     recorded.
 
+    Args:
+        model: names the parameters.
+        fitted: runs to identify from.
+        left_out: runs to score.
+        settings: None for the usual ones.
+        horizon_s: of the windows whose motion is scored.
+        choose: False when the settings were chosen on the fitted runs already.
+
     Raises:
         InputError: no fitted runs, or one that cannot be used.
     """
-    chosen = choose_settings(model, fitted, settings or IdentifySettings()).settings
+    chosen = settings or IdentifySettings()
+    if choose:
+        chosen = choose_settings(model, fitted, chosen).settings
     filters = chosen.filters
     arm = identify(model, fitted, "all other runs", chosen).parameters
     rods = uniform_rods(model, [chosen.rod_mass_kg] * model.joints)

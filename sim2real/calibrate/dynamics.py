@@ -58,7 +58,7 @@ def run(config: DynamicsConfig) -> tuple[str, int]:
     if len(logs) > 1:
         if config.test_runs:
             test = [log for log in logs if log.name in config.test_runs]
-            scores = list(score_runs(model, used, test, usual))
+            scores = list(score_runs(model, used, test, settings, choose=False))
         else:
             scores = list(leave_one_run_out(model, logs, usual))
         rows = [_row(score) for score in scores]
