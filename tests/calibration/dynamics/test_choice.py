@@ -12,7 +12,8 @@ USUAL = IdentifySettings()
 
 
 def test_a_noisy_encoder_asks_for_a_lower_cut_off(read_late):
-    clean = [read_late(k, 0.0) for k in range(3)]
+    logs = [read_late(k, 0.0) for k in range(3)]
+    clean = [replace(g, positions=g.positions[:600], torques=g.torques[:600]) for g in logs]
     random = np.random.default_rng(0)
     noisy = [replace(g, positions=g.positions + random.normal(scale=6e-3, size=g.positions.shape)) for g in clean]
     high, low = (choose_settings(MODEL, logs, USUAL) for logs in (clean, noisy))
@@ -51,7 +52,8 @@ def test_with_two_runs_the_settings_stay(read_late):
 
 
 def test_cut_offs_that_the_samples_cannot_hold_are_left_out(read_late):
-    slow = [replace(read_late(k, 0.0), step_s=0.06) for k in range(3)]
+    logs = [read_late(k, 0.0) for k in range(3)]
+    slow = [replace(g, step_s=0.06, positions=g.positions[::4], torques=g.torques[::4]) for g in logs]
     usual = replace(USUAL, filters=FilterSettings(motion_hz=6.0))
     assert set(choose_settings(MODEL, slow, usual).by_cut) == {1.5, 2.0, 3.0, 4.0, 6.0}
     none = choose_settings(MODEL, slow, usual, cuts_hz=(50.0,))
