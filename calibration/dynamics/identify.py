@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from calibration.dynamics.feasible import nearest_feasible, rig_of, uniform_rods
 from calibration.dynamics.filtering import FilterSettings, differentiate
 from calibration.dynamics.logs import MotionLog
 from calibration.dynamics.model import ArmModel, Float, Mask
+from calibration.dynamics.nuisance.offsets import JointOffsets, run_offsets, with_common_offset
+from calibration.dynamics.nuisance.skew import Skew, corrected, fitted_skews
 from calibration.dynamics.shooting import ShootingFit, shoot
 from calibration.dynamics.windows import cut_windows
 from calibration.errors import InputError
@@ -21,6 +24,7 @@ from calibration.estimate import Estimate
 from calibration.pendulum import PendulumRig
 
 _LARGE_EFFECT = 0.3
+Method = Literal["motion", "torque"]
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,32 @@ class IdentifySettings:
         filters: of the torque equation.
         horizon_s: of the windows whose motion is fitted; longer ones tell more until model errors add up.
         rod_mass_kg: of each link of the un-identified model, where what the data cannot tell stays.
+        method: "motion" fits simulated windows, from where the torque equation begins; "torque" stays with that.
+        correct_skew: whether joints that were read one after the other are looked for.
+        correct_offsets: whether constants of the torque that differ from run to run are looked for.
     """
 
     filters: FilterSettings = field(default_factory=FilterSettings)
     horizon_s: float = 0.5
     rod_mass_kg: float = 0.5
+    method: Method = "motion"
+    correct_skew: bool = True
+    correct_offsets: bool = True
+
+
+@dataclass(frozen=True)
+class CleanRuns:
+    """Runs without what differs from run to run and is no property of the arm.
+
+    Attributes:
+        logs: corrected where that is beyond chance.
+        skews: when joints were read.
+        offsets: constants of the torque.
+    """
+
+    logs: tuple[MotionLog, ...]
+    skews: tuple[Skew, ...]
+    offsets: tuple[JointOffsets, ...]
 
 
 @dataclass(frozen=True)
@@ -47,12 +72,14 @@ class ArmFit:
         parameters: (P,), physically feasible; those that the data did not tell are at the un-identified model's.
         record: estimates of the parameters that the data told, and findings.
         metric: (P, P), inverse covariance of the parameters' errors; what the data did not tell is held weakly.
+        runs: as they were fitted.
     """
 
     model: ArmModel
     parameters: Float
     record: CalibrationRecord
     metric: Float
+    runs: CleanRuns
 
     def rig(self, name: str, description: str, torque_limits: Sequence[float]) -> PendulumRig:
         """Return a pendulum for the simulator, whose viscous friction may not be below 0; see `rig_of`.
@@ -72,7 +99,8 @@ def identify(
     Least squares on the torque equation (Khalil and Dombre 2002, chapter 12) gives the start and tells what the data
     can tell apart; then the motion simulated over short windows is fitted to the recorded one. Where a joint stands in
     all runs, or parameters cannot be told apart, the first step is the result: a standing joint is held by dry friction
-    of an unknown size, which no simulation can be fitted to.
+    of an unknown size, which no simulation can be fitted to. Before that, runs whose joints were not read together
+    (`fitted_skews`) or were zeroed elsewhere (`run_offsets`) are corrected, where that is beyond chance.
 
     Args:
         model: lengths, gravity and the terms of the model.
@@ -87,6 +115,8 @@ def identify(
         raise InputError("identification needs a run or more, got none; record runs in which every joint moves")
     settings = settings or IdentifySettings()
     prior = uniform_rods(model, [settings.rod_mass_kg] * model.joints)
+    runs = without_nuisances(model, logs, settings)
+    logs = runs.logs
     blocks = stacked(model, logs, settings.filters)
     linear = solve_linear(model, blocks, prior)
     quality = {"condition": min(linear.condition, 1e15)}
@@ -94,7 +124,7 @@ def identify(
     findings = list(_identifiability(linear))
     told = np.array([name not in linear.not_told for name in model.names])
     fit: ShootingFit | None = None
-    if not findings:
+    if not findings and settings.method == "motion":
         windows = cut_windows(logs, settings.horizon_s, settings.filters)
         fit = shoot(model, windows, linear.parameters)
         if not fit.converged:
@@ -119,10 +149,25 @@ def identify(
     estimates = _estimates(model, parameters, fitted, spread, told, method)
     count = int(sum(log.seconds for log in logs))
     names = tuple(estimates)
+    estimates |= {f"skew_{s.joint}_{s.run}": s.estimate for s in runs.skews}
+    estimates |= {f"offset_{o.joint}_{run}": e for o in runs.offsets for run, e in o.by_run.items()}
+    findings += [*(s.finding() for s in runs.skews if s.sure), *(o.finding() for o in runs.offsets)]
     record = CalibrationRecord(
         "dynamics", source, count, estimates, names, rows_of(spread.covariance), quality, tuple(findings)
     )
-    return ArmFit(model, parameters, record, metric)
+    return ArmFit(model, parameters, record, metric, runs)
+
+
+def without_nuisances(model: ArmModel, logs: Sequence[MotionLog], settings: IdentifySettings) -> CleanRuns:
+    """Return runs read together and with one offset, where they were not, beyond chance; all their torques are used.
+
+    Raises:
+        InputError: a log has other joints than the model, or is too short.
+    """
+    skews = fitted_skews(model, logs, settings.filters) if settings.correct_skew else ()
+    together = [corrected(log, skews) for log in logs]
+    offsets = run_offsets(model, together, settings.filters) if settings.correct_offsets else ()
+    return CleanRuns(tuple(with_common_offset(log, offsets) for log in together), skews, offsets)
 
 
 def _metric(fitted: Float, information: Float, spread: Spread, told: Mask) -> Float:

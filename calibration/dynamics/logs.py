@@ -13,6 +13,7 @@ from calibration.errors import InputError
 
 _KNOWN = (("pos_meas", "vel_meas", "tau_meas"), ("position", "velocity", "torque"), ("pos", "vel", "tau"))
 _SHORTEST_S = 0.5
+_DRIVEN_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,12 @@ class MotionLog:
     def seconds(self) -> float:
         """How long it is."""
         return (len(self.positions) - 1) * self.step_s
+
+
+def driven_joints(log: MotionLog) -> tuple[int, ...]:
+    """Return the joints, from 0, whose torque is at least a fifth of the most driven one's (root mean square)."""
+    size = np.sqrt(np.mean(log.torques**2, axis=0))
+    return tuple(int(k) for k in np.flatnonzero(size >= _DRIVEN_SHARE * size.max()))
 
 
 def recognised_columns(header: list[str], where: str) -> LogColumns:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from calibration.dynamics.choice import choose_settings
 from calibration.dynamics.feasible import base_parameters, uniform_rods
 from calibration.dynamics.filtering import torque_equations
 from calibration.dynamics.identify import ArmFit, IdentifySettings, identify
 from calibration.dynamics.logs import MotionLog, read_logs
 from calibration.dynamics.model import ArmModel
-from calibration.dynamics.scoring import RunScore, leave_one_run_out
+from calibration.dynamics.nuisance.skew import corrected
+from calibration.dynamics.scoring import RunScore, leave_one_run_out, score_runs
 from calibration.dynamics.simulate import simulator
 from calibration.errors import InputError
 from calibration.pendulum import PendulumRig, load_pendulum
@@ -46,18 +48,20 @@ def run(config: DynamicsConfig) -> tuple[str, int]:
                 f"--test-runs must name logs of {config.real}, got '{name}'; known: {', '.join(sorted(known))}"
             )
     out = new_folder(config.out)
-    settings = IdentifySettings()
+    usual = IdentifySettings()
     used = [log for log in logs if log.name not in config.test_runs]
+    settings = choose_settings(model, used, usual).settings
     fit = identify(model, used, str(config.real), settings)
     plots = [_torques(fit, log, settings) for log in logs[:2]]
-    rows, scores = [], []
+    rows: list[tuple[str, ...]] = []
+    scores: list[RunScore] = []
     if len(logs) > 1:
-        scored = leave_one_run_out(model, logs, settings)
-        scores = [s for s in scored if not config.test_runs or s.run in config.test_runs]
-        for score in scores:
-            r2 = ", ".join(f"joint {joint}: {value:.3f}" for joint, value in score.torque_r2.items())
-            times = f"{score.times_better:.1f}"
-            rows.append((score.run, r2, f"{score.motion_rad:.4f}", f"{score.rods_motion_rad:.4f}", times))
+        if config.test_runs:
+            test = [log for log in logs if log.name in config.test_runs]
+            scores = list(score_runs(model, used, test, settings, choose=False))
+        else:
+            scores = list(leave_one_run_out(model, logs, usual))
+        rows = [_row(score) for score in scores]
         left_out = {log.name: log for log in logs}
         replayed = _replayed(model, rig, [left_out[s.run] for s in scores], scores, settings)
         write_json(out / "replay.json", as_plain(replayed, config.real.name, [s.run for s in scores]))
@@ -70,6 +74,7 @@ def run(config: DynamicsConfig) -> tuple[str, int]:
     header = (
         "left-out run",
         "R2 of torque, driven joints",
+        "fitted, chosen on the other runs",
         "identified: rad over 0.5 s",
         "uniform rods: rad",
         "times better",
@@ -83,6 +88,15 @@ def run(config: DynamicsConfig) -> tuple[str, int]:
     write_pendulum(out / "pendulum.toml", made)
     line = write_calibration(out, f"Dynamics of {rig.name}", fit.record, plots, (), [("Left-out runs", header, rows)])
     return f"{line}; {out / 'pendulum.toml'}", 0 if fit.record.is_usable else 3
+
+
+def _row(score: RunScore) -> tuple[str, ...]:
+    parts = []
+    for joint, value in score.torque_r2.items():
+        sure = [str(s) for s in score.skews.get(joint, ()) if s.sure]
+        parts.append(f"joint {joint}: {value:.3f}" + (f" (by the other torques, {', '.join(sure)})" if sure else ""))
+    numbers = f"{score.motion_rad:.4f}", f"{score.rods_motion_rad:.4f}", f"{score.times_better:.1f}"
+    return (score.run, ", ".join(parts), f"{score.method}, below {score.torque_hz:g} Hz", *numbers)
 
 
 def _replayed(
@@ -113,7 +127,7 @@ def write_pendulum(path: Path, rig: PendulumRig) -> None:
 
 
 def _torques(fit: ArmFit, log: MotionLog, settings: IdentifySettings) -> Plot:
-    matrix, torques = torque_equations(fit.model, log, settings.filters)
+    matrix, torques = torque_equations(fit.model, corrected(log, fit.runs.skews), settings.filters)
     joint = int(np.argmax(np.sqrt(np.mean(torques**2, axis=0))))
     time = np.arange(len(torques), dtype=np.float64) * log.step_s
     lines = [("measured", torques[:, joint]), ("explained", np.asarray(matrix @ fit.parameters, np.float64)[:, joint])]

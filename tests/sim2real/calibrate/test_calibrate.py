@@ -399,6 +399,10 @@ def test_a_pendulum_is_identified_and_written_for_the_simulator(
     for mine, theirs in zip(own, file, strict=True):
         assert mine["error"]["value"] < 0.2 * theirs["error"]["value"]
     assert len(rods) == len(own)
+    status, _, _ = _run(capsys, *words, "--test-runs", "1", "--out", tmp_path / "one")
+    assert status == 0
+    assert json.loads((tmp_path / "one" / "replay.json").read_text())["runs"] == ["1"]
+    assert "motion, below 3 Hz" in (tmp_path / "one" / "page.html").read_text()
     status, _, err = _run(capsys, *words, "--test-runs", "nine", "--out", tmp_path / "other")
     assert status == 2
     assert "must name logs of" in err
