@@ -24,6 +24,8 @@ from sim2real.runs import system_info
 
 FORMAT = "sim2real.diagnosis"
 _FEWEST = 4
+# As much does a refit of light mend where two renderers drew one world (docs/benchmarks.md, "Diagnosis").
+_RENDERERS = 0.05
 
 
 def command(words: list[str], parse: Callable[[str, type[Any], list[str]], Any]) -> tuple[str, int]:
@@ -93,6 +95,8 @@ def as_text(rig: Rig, found: Diagnosis, of: str) -> str:
     for number, finding in enumerate(found.found, 1):
         lines.append(f"{number}. {finding.group}: {_share(finding)} of the difference that was left; {_kinds(finding)}")
         lines += [f"     {path} = {_shown(value)}" for path, value in finding.values.items()]
+    if any(f.shrinks <= _RENDERERS for f in found.found):
+        lines.append(f"{100 * _RENDERERS:.0f} % and less is no more than two renderers of one world differ by")
     lines += ["", "each alone: " + ", ".join(f"{f.group} {_share(f)}" for f in found.alone)]
     before, after = (", ".join(f"{k} {v:.3g}" for k, v in side.items()) for side in (found.before, found.after))
     return "\n".join([*lines, f"misfit before: {before}", f"misfit after:  {after}"])
