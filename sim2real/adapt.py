@@ -29,7 +29,7 @@ from sim2real.cameras import aligned_camera
 from sim2real.presets import load_preset, rig_spec
 from sim2real.pretrain import prepare_torch
 from sim2real.preview.tiles import GAP_PX, SOFT_INK, fitted, lines_of_text, save_png, sheet
-from sim2real.runs import RunFolder
+from sim2real.runs import RunFolder, recorded_randomization
 from sim2real.splits import Split, split_frames
 from sim2real.unlabelled import Photograph, load_photographs, model_pictures
 
@@ -63,7 +63,7 @@ def adapt(config: AdaptConfig) -> Path:
     run = RunFolder.create(config.out, config, config.resume)
     if run.finished:
         return config.out
-    spec = rig_spec(rig, load_preset(config.randomization or rig.preset))
+    spec = rig_spec(rig, load_preset(config.randomization or recorded_randomization(config.model) or rig.preset))
     pictures = model_pictures(rig, photographs)
     view, source = _camera(card, photographs) if config.align else (card.camera, card.camera_source)
     folder = config.out / "backgrounds"

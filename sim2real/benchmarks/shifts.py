@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from calibration.errors import InputError
-from calibration.records import read_json, to_plain, write_json
+from calibration.records import to_plain, write_json
 from calibration.view import CameraView
 from policies.averaging import predict_over_views
 from policies.checkpoint import ModelCard, load_checkpoint
@@ -34,7 +34,7 @@ from sim2real.distributions import Uniform
 from sim2real.presets import load_preset, rig_spec
 from sim2real.pretrain import prepare_torch
 from sim2real.randomization import Channel, RandomizationSpec
-from sim2real.runs import CONFIG, system_info
+from sim2real.runs import recorded_randomization, system_info
 from sim2real.stream import Batch, SimulatedFrames
 
 # Frames that are scored, and unlabelled ones that methods see; no training draws their numbers.
@@ -115,7 +115,7 @@ def benchmark(config: BenchmarkConfig) -> str:
     model, card = load_checkpoint(config.model, device)
     if card.spec.head != "keypoints":
         raise InputError(f"{config.model} must be a keypoint model, got {card.spec.head}")
-    preset = trained_preset(config.model, card)
+    preset = recorded_randomization(config.model) or card.rig.preset
     spec = rig_spec(card.rig, load_preset(preset))
     plain = _errors(model, _draw(card, spec, Shift({}, {}))[0], device)
     settings = AdaptSettings(config.steps, weight=config.weight)
@@ -135,12 +135,6 @@ def benchmark(config: BenchmarkConfig) -> str:
         held = {"rows": rows, "strength": config.strength, "randomization": preset, "steps": config.steps}
         write_json(config.out, to_plain(held | {"weight": config.weight, "system": system_info()}))
     return _text(config, preset, rows)
-
-
-def trained_preset(run: Path, card: ModelCard) -> str:
-    """Return the randomization that a run folder says its model was trained with; else the rig's own."""
-    held = read_json(run / CONFIG) if (run / CONFIG).is_file() else {}
-    return str(held.get("randomization") or card.rig.preset)
 
 
 def _chosen(config: BenchmarkConfig) -> dict[str, Shift]:
@@ -233,8 +227,8 @@ def _text(config: BenchmarkConfig, preset: str, rows: Sequence[dict[str, Any]]) 
     for row in rows:
         d, share = row["difference"], row["recovered"]
         lines.append(
-            f"| {row['shift']} | {row['method']} | {row['source_px']:.1f} | {row['before_px']:.1f} | "
-            f"{row['after_px']:.1f} | {d['value']:+.1f} [{d['low']:+.1f}, {d['high']:+.1f}] | "
+            f"| {row['shift']} | {row['method']} | {row['source_px']:.2f} | {row['before_px']:.2f} | "
+            f"{row['after_px']:.2f} | {d['value']:+.2f} [{d['low']:+.2f}, {d['high']:+.2f}] | "
             f"{'' if share is None else format(share, '.2f')} | {row['verdict']} | {row['without_labels']} | "
             f"{row['with_labels']} | {'yes' if row['label_shift'] else 'no'} |"
         )

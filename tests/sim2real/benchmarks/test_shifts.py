@@ -84,12 +84,3 @@ def test_what_it_needs_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path:
     assert "nothing" in capsys.readouterr().err
     assert main(["benchmark", "--what", "shifts", "--model", str(tmp_path), "--shifts", "fog"]) == 2
     assert "shifts must be among none; colour; blur" in capsys.readouterr().err
-
-
-def test_frames_are_drawn_with_the_randomization_that_the_model_had(tmp_path: Path) -> None:
-    card: Any = SimpleNamespace(rig=load_rig("psm_tool"))
-    assert shifts.trained_preset(tmp_path, card) == "glossy"
-    (tmp_path / "config.json").write_text('{"randomization": null}')
-    assert shifts.trained_preset(tmp_path, card) == "glossy"
-    (tmp_path / "config.json").write_text('{"randomization": "geometry"}')
-    assert shifts.trained_preset(tmp_path, card) == "geometry"
