@@ -17,6 +17,8 @@ from calibration.view import CameraView
 from policies.checkpoint import ModelCard, load_checkpoint, save_checkpoint
 from policies.device import pick_device
 from sim2real.adaptation.guards.choosing import choose_without_labels
+from sim2real.adaptation.guards.label_shift import LabelShift, check_label_shift
+from sim2real.adaptation.guards.never_worse import Decision
 from sim2real.adaptation.methods import Training, chain
 from sim2real.adaptation.problem import Problem
 from sim2real.adaptation.running import check_chain, needs_state, run_chain, source_of
@@ -27,7 +29,7 @@ from sim2real.cameras import aligned_camera
 from sim2real.presets import load_preset, rig_spec
 from sim2real.pretrain import prepare_torch
 from sim2real.preview.tiles import GAP_PX, SOFT_INK, fitted, lines_of_text, save_png, sheet
-from sim2real.runs import RunFolder
+from sim2real.runs import RunFolder, recorded_randomization
 from sim2real.splits import Split, split_frames
 from sim2real.unlabelled import Photograph, load_photographs, model_pictures
 
@@ -61,7 +63,7 @@ def adapt(config: AdaptConfig) -> Path:
     run = RunFolder.create(config.out, config, config.resume)
     if run.finished:
         return config.out
-    spec = rig_spec(rig, load_preset(config.randomization or rig.preset))
+    spec = rig_spec(rig, load_preset(config.randomization or recorded_randomization(config.model) or rig.preset))
     pictures = model_pictures(rig, photographs)
     view, source = _camera(card, photographs) if config.align else (card.camera, card.camera_source)
     folder = config.out / "backgrounds"
@@ -71,8 +73,12 @@ def adapt(config: AdaptConfig) -> Path:
     )
     before, before_spec = copy.deepcopy(model), model.spec
     done = run_chain(model, steps, problem, settings)
-    decision = None
+    decision: Decision | None = None
+    labels: LabelShift | None = None
     if before_spec.head == "keypoints":
+        labels = check_label_shift(before, model, rig, spec, pictures, device, config.seed, config.renderer)
+        if labels is not None and labels.found:
+            logger.warning("%s", labels)
         decision = choose_without_labels(before, model, rig, view, pictures, device)
         logger.info("%s: %s", decision.use, decision.reason)
         if decision.use == "simulation only":
@@ -94,6 +100,7 @@ def adapt(config: AdaptConfig) -> Path:
         "camera": source,
         "steps": done,
         "decision": dataclasses.asdict(decision) if decision else None,
+        "label_shift": dataclasses.asdict(labels) if labels else None,
     }
     write_json(config.out / "adaptation.json", record)
     how = "adapted" if decision is None or decision.use == "adapted" else "not, as a guard fell back, adapted"

@@ -90,7 +90,7 @@ class AdaptConfig:
     resume: bool = False
     """repeat an interrupted run"""
     randomization: str | None = None
-    """preset for the simulated frames; default: the rig's own choice"""
+    """preset for the simulated frames; default: that of the model"""
     renderer: Literal["auto", "cpu", "gpu", "pybullet"] = "auto"
     """what draws those frames: auto is the GPU when there is one, else the CPU"""
     threads: int = 0

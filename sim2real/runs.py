@@ -140,6 +140,21 @@ class RunFolder:
         write_text(self.path / LOG, "".join(json.dumps(e) + "\n" for e in kept))
 
 
+def recorded_randomization(run: Path) -> str | None:
+    """Return the preset or file that a model's simulated frames were drawn with, None for the rig's own.
+
+    Settings of the run say it, else those of the run that it began with.
+    """
+    seen: set[Path] = set()
+    while run.resolve() not in seen and (run / CONFIG).is_file():
+        seen.add(run.resolve())
+        settings = read_json(run / CONFIG)
+        if settings.get("randomization"):
+            return str(settings["randomization"])
+        run = Path(settings.get("model") or run)
+    return None
+
+
 def check_free(path: Path, resume: bool) -> None:
     """Check that nothing would be overwritten: the folder is new, or it is a run to be resumed."""
     if not path.exists():

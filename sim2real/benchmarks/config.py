@@ -48,6 +48,12 @@ class BenchmarkConfig:
     """pretrained model whose seeing is attributed, or that is adapted; attribution and shifts only"""
     methods: tuple[str, ...] = ("batchnorm", "coral-layers", "colour")
     """label-free methods, several joined by +; shifts only"""
+    shifts: tuple[str, ...] = ()
+    """which shifts are planted, a wrong name lists all; default: all. Shifts only"""
+    steps: int = 60
+    """of each training of a method; shifts only"""
+    weight: float | None = None
+    """of a feature-level method's loss; default: the method's own. Shifts only"""
     sweeps: tuple[Path, ...] = ()
     """folders of `sim2real sweep` with a number of labelled frames and its double; forecasts only"""
     among: Literal["nominal", "mild", "medium", "hard"] = "nominal"

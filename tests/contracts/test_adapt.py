@@ -62,6 +62,8 @@ def test_a_run_says_what_it_did_and_saw(adapted: Path, model: Path) -> None:
     record = json.loads((adapted / "adaptation.json").read_text())
     assert record["methods"] == ["background", "colour"]
     assert record["selection"] == "none"
+    assert 0 < record["label_shift"]["p_value"] <= 1
+    assert record["label_shift"]["where"] in ("'cube centre' across", "'cube centre' down")
     (step,) = record["steps"]
     assert step["steps"] == 3
     assert step["image"] == ["background", "colour"]
@@ -91,6 +93,8 @@ def test_poisoned_labels_change_nothing(adapted: Path, model: Path, data: Path, 
     edit_rows(data, poison)
     assert adapt(model, data, tmp_path / "poisoned", "--methods", "background", "colour") == 0
     assert weights(tmp_path / "poisoned") == weights(adapted)
+    read, poisoned = (json.loads((f / "adaptation.json").read_text()) for f in (adapted, tmp_path / "poisoned"))
+    assert poisoned["label_shift"] == read["label_shift"]
 
 
 def test_masked_patches_go_through_the_command_and_see_no_label(

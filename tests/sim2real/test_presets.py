@@ -52,6 +52,19 @@ def test_the_preset_of_dynamics_varies_all_that_is_physical() -> None:
     assert {f for f in fields if f[0] in PHYSICAL} - varied == known
 
 
+@pytest.mark.parametrize("rig_name", ["cube_on_table", "psm_tool"])
+def test_the_preset_of_geometry_varies_where_things_are_and_not_how_they_look(rig_name: str) -> None:
+    rig = load_rig(rig_name)
+    nominal = nominal_world(rig)
+    sampler = WorldSampler(rig_spec(rig, load_preset("geometry")), nominal)
+    geometry = ("position_m", "rpy_rad", "size_scale", "present", "position", "shift_m", "tilt_rad", "focal_scale")
+    assert {path.split(".")[-1] for path in sampler.channels} <= set(geometry)
+    world = sampler.sample(0, 5)
+    assert (world.light, world.sensor, world.background) == (nominal.light, nominal.sensor, nominal.background)
+    assert world.bodies != nominal.bodies
+    assert world.camera != nominal.camera
+
+
 def test_presets_are_joined_and_the_last_one_wins(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     text = '[[channels]]\ntarget = "pushes.rate_hz"\ndistribution = "fixed"\nvalue = 3.0\n'

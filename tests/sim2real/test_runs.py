@@ -13,7 +13,7 @@ import pytest
 
 import sim2real
 from calibration.errors import InputError
-from sim2real.runs import RunFolder, system_info
+from sim2real.runs import RunFolder, recorded_randomization, system_info
 
 
 @dataclass(frozen=True)
@@ -217,3 +217,21 @@ def test_full_disk_keeps_the_old_log(settings: Settings, monkeypatch: pytest.Mon
         with pytest.raises((InputError, OSError), match="No space left on device"):
             run.rewind_log(0)
     assert run.read_log() == [{"step": 1}]
+
+
+def test_a_model_has_the_randomization_of_the_run_that_it_began_with(tmp_path: Path) -> None:
+    pretrained, adapted, again = (tmp_path / name for name in ("pretrained", "adapted", "again"))
+    for folder, held in (
+        (pretrained, {"randomization": "geometry"}),
+        (adapted, {"randomization": None, "model": str(pretrained)}),
+        (again, {"randomization": "wide", "model": str(adapted)}),
+    ):
+        assert recorded_randomization(folder) is None
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps(held))
+    assert [recorded_randomization(f) for f in (pretrained, adapted, again)] == ["geometry", "geometry", "wide"]
+    # The first run is gone, or settings name themselves.
+    (pretrained / "config.json").unlink()
+    assert recorded_randomization(adapted) is None
+    (adapted / "config.json").write_text(json.dumps({"model": str(adapted)}))
+    assert recorded_randomization(adapted) is None
