@@ -216,7 +216,8 @@ def _spread_findings(model: ArmModel, blocks: Sequence[TorqueBlock], spread: Spr
     out = []
     if spread.runs_disagree:
         what = "runs disagree by more than their noise explains, so the model misses something; intervals are over runs"
-        out.append(Finding("note", what, "a geared motor has an inertia of its own (--rotor)"))
+        mend = "compare the residuals run by run" if model.with_rotor else "try the inertia of geared motors (--rotor)"
+        out.append(Finding("note", what, mend))
     effect = np.sqrt(np.mean(np.concatenate([b.matrix for b in blocks]) ** 2, axis=0))[:, told]
     size = np.sqrt(np.mean(np.concatenate([b.torques for b in blocks]) ** 2, axis=0))
     scale = (effect / np.maximum(size, 1e-9)[:, None]).max(axis=0)
