@@ -124,6 +124,7 @@ def test_inverse_dynamics_needs_joints(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_inverse_dynamics_reads_joints_and_no_label(tmp_path: Path) -> None:
     rig = load_rig("psm_tool")
     torch.manual_seed(0)

@@ -128,6 +128,7 @@ def test_a_bad_setting_says_what_is_wrong(change: Any, message: str, tmp_path: P
         train(replace(CONFIG, out=tmp_path / "run", **change))
 
 
+@pytest.mark.slow
 def test_randomization_grows_and_goes_on_growing_after_an_interruption(tmp_path: Path) -> None:
     assert [strength_at(k, 100, 0.5) for k in (0, 1, 25, 49, 50, 99)] == [0.0, 0.02, 0.5, 0.98, 1.0, 1.0]
     assert strength_at(0, 100, 0.0) == 1.0

@@ -10,6 +10,7 @@ import torch
 
 from calibration.errors import InputError
 from policies.perception import PerceptionModel, freeze_normalization
+from sim2real import pretrain
 from sim2real.adaptation.fine_tuning import training
 from sim2real.adaptation.fine_tuning.phases import is_low_rank, select
 from sim2real.adaptation.fine_tuning.strategies import (
@@ -133,7 +134,8 @@ def test_the_default_is_the_head_then_everything_step_by_step(
     make_model: Make, make_batch: Any, state_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same loop written out with nothing but torch and the pieces of pretraining, both in full precision."""
-    monkeypatch.setattr(training, "mixed_precision", lambda device, on_cpu: contextlib.nullcontext())
+    for module in (training, pretrain):
+        monkeypatch.setattr(module, "mixed_precision", lambda device, on_cpu: contextlib.nullcontext())
     model, plain = make_model(), make_model()
     settings = FinetuneSettings(probe_steps=3, steps=4)
     run_strategy(model, build_strategy("lp-ft", model, settings), lambda step: make_batch(4, step), CPU)
