@@ -1,1 +1,1 @@
-"""What differs at the station: groups of values refitted until drawings look, and episodes go, as recorded."""
+"""What differs at the station: groups of values are refitted until drawings look as photographs do."""

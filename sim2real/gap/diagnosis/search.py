@@ -1,4 +1,4 @@
-"""Free numbers of one group that bring drawings or replays nearest to what was recorded."""
+"""Free numbers of one group that bring drawings nearest to what was recorded."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -19,20 +19,15 @@ _OBSERVATIONS = 200.0
 
 
 class Evidence(Protocol):
-    """Recorded frames or episodes, and how far those of a candidate world are from them.
-
-    Attributes:
-        kinds: names of what is compared, K of them.
-        count: of frames or episodes.
-    """
+    """Recorded frames, and how far those of a candidate world are from them."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Names of what is compared."""
+        """Names of what is compared, K of them."""
 
     @property
     def count(self) -> int:
-        """How many frames or episodes."""
+        """How many frames."""
 
     def misfits(self, values: Values, chosen: Sequence[int]) -> Float:
         """Return how badly the world changed by `values` fits, (N, K) negative log-likelihoods of the chosen frames."""
@@ -115,9 +110,8 @@ def diagnose(
             numbers = _fit(group, evidence, base, fitting, rng)
             done += 1
             advance(done)
-            values = base if numbers is None else base | group.values(numbers)
-            misfits = evidence.misfits(values, judging)
             own = {} if numbers is None else group.values(numbers)
+            misfits = evidence.misfits(base | own, judging)
             fits.append((_finding(group.name, evidence, current, misfits, own, rng), group, numbers))
         fits.sort(key=lambda fit: -fit[0].explained.value)
         alone = alone or [fit[0] for fit in fits]
@@ -133,7 +127,7 @@ def diagnose(
         current = evidence.misfits(base, judging)
     of_group = {group.name: group.values(numbers) for group, numbers in picked}
     return Diagnosis(
-        tuple(Finding(f.group, f.explained, f.shrinks, f.by_kind, of_group[f.group]) for f in found),
+        tuple(replace(f, values=of_group[f.group]) for f in found),
         tuple(alone),
         _by_kind(evidence, nominal),
         _by_kind(evidence, current),
