@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.dynamics.filtering import FilterSettings, differentiate, torque_equations
+from calibration.dynamics.filtering import FilterSettings, moving_joints, torque_equations
 from calibration.dynamics.logs import MotionLog
 from calibration.dynamics.model import ArmModel, Float, Mask
 
-_STILL_RAD_S = 0.05
 _WEAKEST = 0.01
 _HUBER = 2.0
 
@@ -65,9 +64,8 @@ def stacked(model: ArmModel, logs: Sequence[MotionLog], settings: FilterSettings
     blocks = []
     for log in logs:
         matrix, torques = torque_equations(model, log, settings)
-        thin = max(1, int(1 / (8 * settings.torque_hz * log.step_s)))
-        speed = differentiate(log.positions, log.step_s, settings.motion_hz).velocities
-        moving = tuple(bool(v > _STILL_RAD_S) for v in np.sqrt(np.mean(speed**2, axis=0)))
+        thin = settings.thinning(log.step_s)
+        moving = tuple(moving_joints(log, settings).tolist())
         blocks.append(TorqueBlock(matrix[::thin], torques[::thin], moving))
     return tuple(blocks)
 

@@ -8,11 +8,12 @@ import numpy as np
 from scipy.signal import butter, sosfiltfilt
 
 from calibration.dynamics.logs import MotionLog
-from calibration.dynamics.model import ArmModel, Float
+from calibration.dynamics.model import ArmModel, Float, Mask
 from calibration.dynamics.regressor import torque_regressor
 from calibration.errors import InputError
 
 _ORDER = 4
+_STILL_RAD_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class FilterSettings:
     motion_hz: float = 10.0
     torque_hz: float = 3.0
     edge_s: float = 0.2
+
+    def thinning(self, step_s: float) -> int:
+        """Return of how many rows of the torque equation, sampled at a step, one is enough for its cut-off."""
+        return max(1, int(1 / (8 * self.torque_hz * step_s)))
 
 
 @dataclass(frozen=True)
@@ -84,3 +89,9 @@ def torque_equations(model: ArmModel, log: MotionLog, settings: FilterSettings) 
     torques = low_pass(low_pass(log.torques, settings.motion_hz, log.step_s), settings.torque_hz, log.step_s)
     inner = slice(edge, len(torques) - edge)
     return low_pass(matrix, settings.torque_hz, log.step_s)[inner], torques[inner]
+
+
+def moving_joints(log: MotionLog, settings: FilterSettings) -> Mask:
+    """Return which joints (J,) move at all."""
+    speed = differentiate(log.positions, log.step_s, settings.motion_hz).velocities
+    return np.asarray(np.sqrt(np.mean(speed**2, axis=0)) > _STILL_RAD_S)

@@ -12,8 +12,14 @@ from calibration.calibration_record import Finding
 from calibration.dynamics.equations import stacked
 from calibration.dynamics.filtering import FilterSettings
 from calibration.dynamics.logs import MotionLog
-from calibration.dynamics.model import ArmModel, Float
-from calibration.dynamics.nuisance.pieces import Piece, covariance_of_pieces, noise_of_pieces, solve_pieces
+from calibration.dynamics.model import ArmModel
+from calibration.dynamics.nuisance.pieces import (
+    Piece,
+    covariance_of_pieces,
+    excess_scatter,
+    noise_of_pieces,
+    solve_pieces,
+)
 from calibration.estimate import Estimate
 
 _CHANCE = 0.001
@@ -81,12 +87,12 @@ def run_offsets(model: ArmModel, logs: Sequence[MotionLog], settings: FilterSett
     for _ in range(_ROUNDS):
         found = solve_pieces(pieces, noise)
         noise = noise_of_pieces(pieces, found, model.joints)
-    thin = max(1, int(1 / (8 * settings.torque_hz * logs[0].step_s)))
+    thin = settings.thinning(logs[0].step_s)
     covariance, counts = covariance_of_pieces(pieces, found, noise, 1 / (thin * logs[0].step_s))
     out = []
     for joint in range(model.joints):
         at = [len(arm) + c for c, (_, j) in enumerate(own) if j == joint]
-        if len(at) < 2 or not _differ(found[at], covariance[np.ix_(at, at)]):
+        if len(at) < 2 or excess_scatter(found[at], covariance[np.ix_(at, at)]) <= chi2.ppf(1 - _CHANCE, len(at) - 1):
             continue
         by_run = {}
         for c in at:
@@ -107,10 +113,3 @@ def with_common_offset(log: MotionLog, offsets: Sequence[JointOffsets]) -> Motio
         if log.name in joint.by_run:
             shift[joint.joint - 1] = joint.by_run[log.name].value - joint.mean_n_m
     return replace(log, torques=log.torques - shift) if np.any(shift) else log
-
-
-def _differ(values: Float, covariance: Float) -> bool:
-    apart = np.diff(np.eye(len(values)), axis=0)
-    off = apart @ values
-    excess = float(off @ np.linalg.pinv(apart @ covariance @ apart.T, hermitian=True) @ off)
-    return excess > float(chi2.ppf(1 - _CHANCE, len(values) - 1))

@@ -70,3 +70,10 @@ def covariance_of_pieces(
             scores.append(sum((m.T @ (t - m @ found) for m, t in parts), np.zeros(len(found))))
             hessians.append(sum((m.T @ m for m, _ in parts), np.zeros((len(found), len(found)))))
     return clustered(np.array(scores), np.array(hessians), np.zeros(len(scores))).covariance, counts
+
+
+def excess_scatter(values: Float, covariance: Float) -> float:
+    """Return by how much values (K,) with covariance (K, K) differ: chi-squared of K - 1 freedoms if they are one."""
+    apart = np.diff(np.eye(len(values)), axis=0)
+    off = apart @ values
+    return float(off @ np.linalg.pinv(apart @ covariance @ apart.T, hermitian=True) @ off)

@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from calibration.dynamics.filtering import FilterSettings, differentiate, torque_equations
+from calibration.dynamics.filtering import FilterSettings, torque_equations
 from calibration.dynamics.logs import MotionLog
-from calibration.dynamics.model import ArmModel, Float, Mask
-
-STILL_RAD_S = 0.05
+from calibration.dynamics.model import ArmModel, Float
 
 
 @dataclass(frozen=True)
@@ -35,12 +33,6 @@ class SkewedRun:
     def effect(self, parameters: Float) -> Float:
         """Return what a second of skew adds to the torque that is not explained (N, J, J - 1)."""
         return np.asarray(self.torque_slopes - np.einsum("njps,p->njs", self.matrix_slopes, parameters))
-
-
-def moving_joints(log: MotionLog, settings: FilterSettings) -> Mask:
-    """Return which joints (J,) move at all."""
-    speed = differentiate(log.positions, log.step_s, settings.motion_hz).velocities
-    return np.asarray(np.sqrt(np.mean(speed**2, axis=0)) > STILL_RAD_S)
 
 
 def read_together(log: MotionLog, skews_s: Float) -> MotionLog:
@@ -75,7 +67,7 @@ def skewed_run(model: ArmModel, log: MotionLog, skews_s: Float, settings: Filter
     Raises:
         InputError: the log has other joints than the model, or is shorter than the filter's edges.
     """
-    thin = max(1, int(1 / (8 * settings.torque_hz * log.step_s)))
+    thin = settings.thinning(log.step_s)
 
     def centred(skews: Float) -> tuple[Float, Float]:
         matrix, torques = torque_equations(model, read_together(log, skews), settings)

@@ -9,10 +9,11 @@ import numpy as np
 from scipy.stats import chi2, t
 
 from calibration.calibration_record import Finding
-from calibration.dynamics.filtering import FilterSettings
+from calibration.dynamics.filtering import FilterSettings, moving_joints
 from calibration.dynamics.logs import MotionLog
 from calibration.dynamics.model import ArmModel, Float
-from calibration.dynamics.nuisance.readings import moving_joints, read_together, skewed_run
+from calibration.dynamics.nuisance.pieces import excess_scatter
+from calibration.dynamics.nuisance.readings import read_together, skewed_run
 from calibration.dynamics.nuisance.skew_system import SkewSolution, solve_skews
 from calibration.estimate import Estimate
 
@@ -160,9 +161,7 @@ def _skew(solution: SkewSolution, run: int, late: int, name: str, before: float)
     std = float(np.sqrt(weight @ covariance @ weight))
     count, agree = solution.blocks[run], True
     if len(at) > 1:
-        apart = np.diff(np.eye(len(at)), axis=0)
-        off = apart @ own
-        excess = float(off @ np.linalg.pinv(apart @ covariance @ apart.T, hermitian=True) @ off)
+        excess = excess_scatter(own, covariance)
         agree = excess <= chi2.ppf(1 - _CHANCE, len(at) - 1)
         if not agree:
             std, count = std * float(np.sqrt(excess / (len(at) - 1))), len(at)
