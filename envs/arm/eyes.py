@@ -27,15 +27,16 @@ from envs.sensing import measure_through
 class Eyes:
     """The cameras of a rig; the renderer is made at first use and may be shared by environments of one process."""
 
-    def __init__(self, rig: Rig, renderer: RendererName = "cpu", threads: int = 1) -> None:
+    def __init__(self, rig: Rig, renderer: RendererName = "cpu", threads: int = 1, samples: int = 4) -> None:
         """Keep what to make.
 
         Args:
             rig: with every body that is drawn.
             renderer: what draws.
             threads: that draw on the CPU; 0 for all cores.
+            samples: of a pixel, see `make_renderer`.
         """
-        self.rig = rig
+        self.rig, self.samples = rig, samples
         self._name: RendererName = renderer
         self._threads = threads
         self._renderer: Renderer | None = None
@@ -53,7 +54,7 @@ class Eyes:
     ) -> tuple[NDArray[np.uint8], Sequence[CameraView]]:
         """Return the same, and the camera of each picture, which is where the world has it."""
         if self._renderer is None:
-            self._renderer = make_renderer(self.rig, self._name, self._threads)
+            self._renderer = make_renderer(self.rig, self._name, self._threads, self.samples)
         if name != "main":
             worlds = [seen_from(self.rig, world, name) for world in worlds]
         images = self._renderer.render(worlds, self.camera(size_px, name))

@@ -26,7 +26,7 @@ class ArmGroup:
             threads: that draw.
         """
         self.envs = [make() for _ in range(count)]
-        self._eyes = Eyes(self.envs[0].rig, threads=threads)
+        self._eyes = Eyes(self.envs[0].rig, threads=threads, samples=self.envs[0].eyes.samples)
 
     def begin(self, seeds: Sequence[int], look: bool = True) -> Observation:
         """Begin an episode in each and return the observations, each part (N, ...); empty without a look."""

@@ -70,7 +70,9 @@ def benchmark(config: BenchmarkConfig) -> str:
         raise InputError("this needs panda-gym: pip install 'sim2real[peers]'") from None
     pairs = [_paired(config, f"{task}: steps/s, one core", *_steppers(task)) for task in ("Reach", "Push")]
     pairs.append(_paired(config, "Push with 84x84 pictures: steps/s, one core", _pixel_loop(), _tiny_loop()))
-    pairs.append(_paired(config, "the same, 8 environments drawn together", _pixel_group(), _tiny_loop()))
+    pairs.append(_paired(config, "the same, 8 environments drawn together", _pixel_group(4), _tiny_loop()))
+    pairs.append(_paired(config, "the same, 1 sample a pixel as the peer's", _pixel_group(1), _tiny_loop()))
+    pairs.append(_paired(config, "one environment, 1 sample a pixel", _pixel_loop(1), _tiny_loop()))
     pairs.append(_paired(config, "Push: resets/s", *_resetters()))
     pairs.append(_processes(config, "state"))
     pairs.append(_processes(config, "pixels"))
@@ -131,12 +133,12 @@ def _steppers(task: str) -> tuple[Contender, Contender]:
     return _stepper(gymnasium.make(f"sim2real/Panda{task}-v0")), _stepper(theirs)
 
 
-def _pixel_loop() -> Contender:
-    return _stepper(gymnasium.make("sim2real/PandaPush-v0", observation="pixels"))
+def _pixel_loop(samples: int = 4) -> Contender:
+    return _stepper(gymnasium.make("sim2real/PandaPush-v0", observation="pixels", samples=samples))
 
 
-def _pixel_group() -> Contender:
-    return _vector(ArmVectorEnv(_EACH, workers=0, task="Push", observation="pixels"))
+def _pixel_group(samples: int) -> Contender:
+    return _vector(ArmVectorEnv(_EACH, workers=0, task="Push", observation="pixels", samples=samples))
 
 
 def _tiny_loop() -> Contender:

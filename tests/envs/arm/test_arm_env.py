@@ -139,6 +139,20 @@ def test_rewards_are_those_of_single_goals_over_any_leading_dimensions() -> None
     env.close()
 
 
+def test_one_sample_a_pixel_shows_the_same_scene_with_hard_edges() -> None:
+    seen = {}
+    for samples in (1, 4):
+        env = ArmEnv(task="Push", observation="pixels", image_size_px=(96, 64), samples=samples)
+        seen[samples] = env.reset(seed=3)[0]["image_main"].astype(int)
+        env.close()
+    change = np.abs(seen[1] - seen[4]).max(axis=2)
+    # Pixels within a surface are the same, those on edges are not, and only those are mixed.
+    assert 0.02 < (change > 16).mean() < 0.2
+    assert np.median(change) <= 1
+    colours = {samples: len(np.unique(image.reshape(-1, 3), axis=0)) for samples, image in seen.items()}
+    assert colours[4] > colours[1]
+
+
 def test_pixels_do_not_tell_where_the_object_is() -> None:
     env = ArmEnv(task="Push", observation="pixels", image_size_px=(96, 64))
     seen, _ = env.reset(seed=0)
@@ -185,6 +199,7 @@ FAR = Workspace((0.8, 1.6), (-0.4, 0.4), (0.0, 0.5))
     [
         (lambda: ArmEnv(task="Juggle"), "task must be one of Reach, Push, Slide, PickAndPlace, Stack, got 'Juggle'"),
         (lambda: ArmEnv(control="mind"), "control must be one of ee_displacement, .*, got 'mind'"),  # type: ignore[arg-type]
+        (lambda: ArmEnv(samples=2), "samples of a pixel must be 1, 4, 9 or 16, got 2"),
         (lambda: ArmEnv(observation="smell"), "observation must be one of state, pixels, both, got 'smell'"),  # type: ignore[arg-type]
         (lambda: ArmEnv(reward="money"), "reward must be one of sparse, dense, got 'money'"),  # type: ignore[arg-type]
         (lambda: ArmEnv(control_hz=33.0), "control_hz must make a whole number of physics steps .*, got 33"),
