@@ -8,6 +8,7 @@ from typing import Any
 from calibration.errors import InputError
 from policies.imitation import saved as imitated
 from policies.learning import saved as learned
+from policies.scripted import saved as scripted
 
 
 def load_policy(folder: Path, env: Any = None) -> Any:
@@ -25,6 +26,8 @@ def load_policy(folder: Path, env: Any = None) -> Any:
         return learned.load_learned(place, env)
     if (place / imitated.CARD).is_file():
         return imitated.load_student(place, env)
+    if (place / scripted.CARD).is_file():
+        return scripted.load_expert(place, env)
     unfinished = (folder / "config.json").is_file()
     hint = "the run is not finished; rerun it with --resume" if unfinished else "it has no card of a policy"
-    raise InputError(f"policy must be a folder made by `sim2real train` or `sim2real distill`, got {folder}: {hint}")
+    raise InputError(f"policy must be a folder made by `sim2real train`, `distill` or `tune`, got {folder}: {hint}")

@@ -39,6 +39,7 @@ COMMANDS = {
     "transfer": "measure the whole way: error against the number of labelled photographs",
     "train": "train a policy in simulation: Stable-Baselines3, goals, hindsight, randomized worlds",
     "distill": "teach a camera policy what an expert or a trained policy does (DAgger)",
+    "tune": "search for the settings with which a scripted expert does best in drawn worlds",
     "rollout": "let a policy act: records of its episodes and a video of them side by side",
     "export": "write a model or policy as ONNX, checked against torch, with its latency",
     "benchmark": "measure renderers, environments, pretraining or claims of ours on this machine",
@@ -58,7 +59,7 @@ _PARSED_THERE = {
 # Flags that may be left out before the first words of a command.
 _POSITIONAL = {"compare": ("--first", "--second"), "gate": ("--result",)}
 _ADAPTATION_COMMANDS = ("adapt", "finetune", "continual", "describe", "sweep")
-_POLICY_COMMANDS = ("train", "distill", "rollout", "export")
+_POLICY_COMMANDS = ("train", "distill", "tune", "rollout", "export")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -240,6 +241,7 @@ _WORDS = {
     "transfer": "report: ",
     "train": "policy: ",
     "distill": "policy: ",
+    "tune": "policy: ",
     "rollout": "",
     "export": "",
     "describe": "",

@@ -164,17 +164,18 @@ def _rounds(
 
 def _compare(config: DistillConfig, group: Any, teacher: Any, policy: Any) -> dict[str, Any]:
     """Return how often student and teacher reach the goal in the same fresh episodes."""
-    from policies.imitation.dagger import count_solved
+    from policies.group_episodes import play
     from policies.see_then_act import SeeThenAct
 
     fresh = [_EVALUATION_SEED + k for k in range(config.evaluate)]
-    rates = {
-        "student": count_solved(group, policy, fresh),
-        "teacher": count_solved(group, teacher, fresh, sees_state=True),
+    played = {
+        "student": play(group, policy, fresh),
+        "teacher": play(group, teacher, fresh, sees_state=True),
     }
     if policy.student.eye is not None:
         modular = SeeThenAct(policy.student, teacher, group.envs[0].task)
-        rates["see_then_act"] = count_solved(group, modular, fresh)
+        played["see_then_act"] = play(group, modular, fresh)
+    rates = {name: p.solved for name, p in played.items()}
     results = {name: to_plain(success_rate(count, config.evaluate)) for name, count in rates.items()}
     return {**results, "kept": rates["student"] / max(rates["teacher"], 1)}
 

@@ -116,6 +116,34 @@ class DistillConfig:
 
 
 @dataclass(frozen=True)
+class TuneConfig:
+    """Search for the settings with which a scripted expert does best in drawn worlds (cross-entropy method)."""
+
+    env: str
+    """id of an environment whose expert has settings: Push, with any arm"""
+    out: Path
+    """new folder for the run"""
+    rig: str | None = None
+    """station for ids without an arm: a shipped rig's name or a TOML file"""
+    randomization: str | None = None
+    """preset name or TOML file for the worlds; several joined by +; default: always the nominal world"""
+    rounds: int = 8
+    """rounds of drawing settings and keeping the best"""
+    candidates: int = 20
+    """settings that are tried in a round, all in the same episodes"""
+    episodes: int = 40
+    """episodes of a round, with seeds of its own"""
+    envs: int = 10
+    """environments that act together"""
+    evaluate: int = 200
+    """episodes for the success before and after at the end, with seeds that were not used before"""
+    seed: int = 0
+    """seed of episodes and draws"""
+    resume: bool = False
+    """go on with an interrupted run"""
+
+
+@dataclass(frozen=True)
 class RolloutConfig:
     """Let a policy act: a record of each episode, a video of them side by side, success in the held-out simulation."""
 

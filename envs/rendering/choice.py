@@ -29,7 +29,7 @@ def make_renderer(rig: Rig, name: RendererName = "auto", threads: int = 0, sampl
         samples: a pixel: 1, 4, 9 or 16; PyBullet's renderer always takes 1.
 
     Raises:
-        InputError: an unknown name, another number of samples, a rig that cannot be drawn, or "gpu" where there is no OpenGL.
+        InputError: an unknown name or number of samples, a rig that cannot be drawn, or "gpu" where there is no OpenGL.
     """
     if name == "auto":
         from envs.rendering.gpu_device import has_gpu

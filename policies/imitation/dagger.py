@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from calibration.world import WorldParams
 from envs.arm.group import ArmGroup
+from policies.group_episodes import episodes
 from policies.imitation.demonstrations import Demonstrations, Round
 from policies.imitation.student import Student
 from policies.see_then_act import believed
@@ -58,7 +59,7 @@ def draw_pictures(
             steps instead of as many as episodes.
     """
     found: dict[str, list[NDArray[Any]]] = {"images": [], "pixels": [], "vectors": [], "objects": []}
-    for _, _ in _episodes(group, seeds):
+    for _ in episodes(group, seeds):
         images, pixels = group.labelled(None if worlds is None else worlds(rng, len(group.envs)))
         known = group.observe(pictures=False)
         found["images"].append(images)
@@ -88,10 +89,10 @@ def gather(
     """
     found: dict[str, list[NDArray[Any]]] = {"seen": [], "places": [], "actions": []}
     solved, places = 0, None
-    for first, reached in _episodes(group, seeds):
+    for number, reached in episodes(group, seeds):
         observed = group.observe()
         seen = student.see(observed)
-        places = student.remember(seen, None if first else places)
+        places = student.remember(seen, None if number == 0 else places)
         found["seen"].append(seen.cpu().numpy())
         if places is None:
             wanted = _wanted(group, teacher)
@@ -106,26 +107,6 @@ def gather(
         solved += int((now & ~reached).sum())
         reached |= now
     return {name: np.concatenate(parts) for name, parts in found.items() if parts}, solved
-
-
-def count_solved(group: ArmGroup, policy: Any, seeds: Sequence[int], sees_state: bool = False) -> int:
-    """Return in how many episodes the goal is reached.
-
-    Args:
-        group: environments.
-        policy: acts, with Stable-Baselines3's `predict`.
-        seeds: a multiple of the group's number.
-        sees_state: give the policy the true state, whatever the environments show.
-    """
-    solved, state = 0, None
-    for first, reached in _episodes(group, seeds):
-        seen = group.true_observation() if sees_state else group.observe()
-        actions, state = policy.predict(seen, None if first else state, np.full(len(group.envs), first))
-        group.step(np.clip(actions, -1.0, 1.0), look=False)
-        now = group.successes()
-        solved += int((now & ~reached).sum())
-        reached |= now
-    return solved
 
 
 def learn(
@@ -215,18 +196,6 @@ def _fit(
         schedule.step()
         if step is not None:
             step(k + 1, float(loss.detach()))
-
-
-def _episodes(group: ArmGroup, seeds: Sequence[int]) -> Iterator[tuple[bool, NDArray[np.bool_]]]:
-    """Begin the episodes, a group at a time, and yield before every step.
-
-    It is whether the step is an episode's first, and an array to note in who is done.
-    """
-    for start in range(0, len(seeds), len(group.envs)):
-        group.begin(seeds[start : start + len(group.envs)], look=False)
-        reached = np.zeros(len(group.envs), np.bool_)
-        for k in range(group.envs[0].task.horizon):
-            yield k == 0, reached
 
 
 def _wanted(group: ArmGroup, teacher: Any) -> NDArray[np.float32]:

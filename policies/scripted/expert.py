@@ -52,9 +52,16 @@ class Expert(ABC):
         return vector[start : start + 3]
 
 
-def towards(tool: Float, target: Float, fastest: float = 1.0) -> Float:
-    """Return the part of an action (3,) that brings the tool to a point, at most at a share of full speed."""
-    step = (target - tool) / TOOL_STEP_M
+def towards(tool: Float, target: Float, fastest: float = 1.0, gain: float = 1.0) -> Float:
+    """Return the part of an action (3,) that brings the tool to a point, at most at a share of full speed.
+
+    Args:
+        tool: where it is, metres.
+        target: where it is to be.
+        fastest: largest element of the action.
+        gain: share of the way that is asked for in one step.
+    """
+    step = gain * (target - tool) / TOOL_STEP_M
     longest = float(np.abs(step).max())
     return step * (fastest / longest) if longest > fastest else step
 

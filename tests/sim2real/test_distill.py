@@ -15,7 +15,7 @@ from calibration.errors import InputError
 from envs.arm.env import ArmEnv
 from envs.arm.group import ArmGroup
 from policies.evaluation import run_episodes
-from policies.imitation.dagger import count_solved
+from policies.group_episodes import play
 from policies.imitation.demonstrations import Demonstrations
 from policies.imitation.eye import Eye, pixel_errors, train_eye
 from policies.imitation.student import Student, StudentPolicy, StudentSpec, remembered
@@ -178,7 +178,7 @@ def test_a_group_acts_as_its_environments_do_alone() -> None:
     one = alone.step(actions[1])[0]
     for name in one:
         np.testing.assert_array_equal(one[name], after[name][1])
-    assert count_solved(group, expert, [1, 2, 3, 4], sees_state=True) == 4
+    assert play(group, expert, [1, 2, 3, 4], sees_state=True).solved == 4
     group.close()
     alone.close()
 
@@ -242,7 +242,7 @@ def test_a_policy_predicts_one_observation_as_a_batch_of_one() -> None:
     [
         ({"episodes": 12}, r"--episodes must be a multiple of --envs \(5\), got 12"),
         ({"rounds": 0}, "--rounds must be 1 or more, got 0"),
-        ({"teacher": "/nowhere"}, "policy must be a folder made by `sim2real train` or `sim2real distill`"),
+        ({"teacher": "/nowhere"}, "policy must be a folder made by `sim2real train`, `distill` or `tune`"),
         (
             {"env": "CartPole-v1", "student": "state"},
             "observation: only the arm environments of sim2real have this, got 'CartPole-v1'",
