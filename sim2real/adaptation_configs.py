@@ -51,7 +51,7 @@ class FinetuneConfig:
     resume: bool = False
     """repeat an interrupted run"""
     randomization: str | None = None
-    """preset for the simulated frames that are mixed in; default: the rig's own choice"""
+    """preset for the simulated frames that are mixed in; default: that of the model"""
     renderer: Literal["auto", "cpu", "gpu", "pybullet"] = "auto"
     """what draws those frames: auto is the GPU when there is one, else the CPU"""
     threads: int = 0
@@ -126,7 +126,7 @@ class ContinualConfig:
     resume: bool = False
     """go on with an interrupted run; stages that are done are kept"""
     randomization: str | None = None
-    """preset for the simulated frames that are mixed in; default: the rig's own choice"""
+    """preset for the simulated frames that are mixed in; default: that of the model"""
     renderer: Literal["auto", "cpu", "gpu", "pybullet"] = "auto"
     """what draws those frames: auto is the GPU when there is one, else the CPU"""
     threads: int = 0

@@ -28,7 +28,7 @@ from sim2real.labelled_photographs import report_data, start_camera
 from sim2real.pretrain import prepare_torch
 from sim2real.realdata import RealData, load_real
 from sim2real.registry import SOURCE
-from sim2real.runs import RunFolder, system_info
+from sim2real.runs import RunFolder, recorded_randomization, system_info
 from sim2real.splits import Split, choose_frames, split_frames
 
 logger = logging.getLogger(__name__)
@@ -207,7 +207,8 @@ def _run(
         else:
             logger.info("stage %d of %d: %s", number, len(stations), stations[number - 1].name)
             if replay is None and (settings.replay_share > 0 or settings.strategy == "ewc"):
-                replay = draw_replay(rig, config.seed, settings.replay_frames, config.randomization, config.renderer)
+                drawn_with = config.randomization or recorded_randomization(config.model)
+                replay = draw_replay(rig, config.seed, settings.replay_frames, drawn_with, config.renderer)
             # Each stage is seeded by itself, so that one that is resumed ends as if it had not been interrupted.
             prepare_torch(config.seed + number, config.threads)
             stage = next_stage(model, rig, stations, stages[-1], config.memory, replay, settings, config.seed, device)

@@ -42,7 +42,7 @@ from sim2real.presets import load_preset, rig_spec
 from sim2real.pretrain import prepare_torch
 from sim2real.progress import progress
 from sim2real.realdata import RealFrame, load_real, stack_pictures
-from sim2real.runs import RunFolder
+from sim2real.runs import RunFolder, recorded_randomization
 from sim2real.scratch import from_scratch
 from sim2real.splits import choose_frames
 from sim2real.starting_model import starting_model
@@ -90,12 +90,13 @@ def finetune(config: FinetuneConfig) -> Path:
     if run.finished:
         return config.out
     count = settings.replay_frames
-    drawn = draw_replay(card.rig, config.seed, count + _USUAL, config.randomization, config.renderer)
+    randomization = config.randomization or recorded_randomization(start_model)
+    drawn = draw_replay(card.rig, config.seed, count + _USUAL, randomization, config.renderer)
     simulated = drawn.take(np.arange(count))
     replay = simulated if settings.replay_share > 0 or settings.strategy == "ewc" else None
     tasks = None
     if settings.heads:
-        tasks = draw_task_frames(card.rig, config.seed, count, config.randomization, config.renderer)
+        tasks = draw_task_frames(card.rig, config.seed, count, randomization, config.renderer)
     before = copy.deepcopy(model)
     given = replay, config.seed, device, settings, tasks
     view, tuned = tune_on_frames(model, card.rig, start, aligned, frames, *given)

@@ -36,7 +36,7 @@ from sim2real.gap.twins import Twin, twins
 from sim2real.labelled_photographs import report_data, start_camera
 from sim2real.pretrain import prepare_torch
 from sim2real.realdata import RealData, RealFrame, load_real, stack_pictures
-from sim2real.runs import RunFolder
+from sim2real.runs import RunFolder, recorded_randomization
 from sim2real.scoring import FrameScore, score_frames
 from sim2real.splits import split_frames
 from sim2real.statistics import describe
@@ -90,7 +90,7 @@ def gap(config: GapConfig) -> Path:
     run = RunFolder.create(config.out, config, config.resume)
     if run.finished:
         return config.out / "gap.html"
-    drawn = draw_simulated(rig, config.simulated, config.seed)
+    drawn = draw_simulated(rig, config.simulated, config.seed, recorded_randomization(config.model))
     own, simulated = simulated_errors(model, rig, drawn, device), drawn.batch.rgb
     rows, scores = _rows(folders, loaded, data, scored, device)
     parts = page_parts(

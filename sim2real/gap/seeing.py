@@ -35,9 +35,9 @@ class Simulated:
     worlds: tuple[WorldParams, ...]
 
 
-def draw_simulated(rig: Rig, count: int, seed: int) -> Simulated:
-    """Return frames of the rig's own randomization that neither pretraining nor replay draws."""
-    stream = SimulatedFrames(rig, rig_spec(rig, load_preset(rig.preset)), seed)
+def draw_simulated(rig: Rig, count: int, seed: int, randomization: str | None = None) -> Simulated:
+    """Return frames that neither pretraining nor replay draws, of a preset or file; None: the rig's own."""
+    stream = SimulatedFrames(rig, rig_spec(rig, load_preset(randomization or rig.preset)), seed)
     numbers = range(FIRST_FRAME, FIRST_FRAME + count)
     batch = Batch.joined([stream.draw(numbers[k : k + _PART]) for k in range(0, count, _PART)])
     stream.close()

@@ -29,6 +29,7 @@ from sim2real.finetune import draw_replay, tune_on_frames
 from sim2real.presets import load_preset, rig_spec
 from sim2real.pretrain import prepare_torch
 from sim2real.realdata import RealData, RealFrame, load_real, stack_pictures
+from sim2real.runs import recorded_randomization
 from sim2real.scoring import score_frames
 from sim2real.scratch import fresh_model, train_from_scratch
 from sim2real.splits import choose_frames
@@ -128,7 +129,7 @@ def _adapted(
     problem = Problem(
         card.rig,
         job.view,
-        rig_spec(card.rig, load_preset(card.rig.preset)),
+        rig_spec(card.rig, load_preset(recorded_randomization(job.model) or card.rig.preset)),
         stack_pictures(frames),
         job.seed,
         device,
@@ -154,7 +155,7 @@ def _tuned(
         train_from_scratch(fresh, rig, view, chosen, job.seed, device)
         return fresh, view
     settings = FinetuneSettings(strategy=job.strategy)
-    replay = draw_replay(rig, job.seed, settings.replay_frames)
+    replay = draw_replay(rig, job.seed, settings.replay_frames, recorded_randomization(job.model))
     return model, tune_on_frames(model, rig, job.view, job.aligned, chosen, replay, job.seed, device, settings)[0]
 
 

@@ -1,12 +1,15 @@
 """The command finetune: that its flags reach the training, and that bad ones write nothing."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from calibration.records import write_json
 from calibration.rig_file import load_rig
 from calibration.view import CameraView
 from envs.standin import write_standin
@@ -16,7 +19,8 @@ from sim2real import finetune as command
 from sim2real.adaptation.fine_tuning.strategies import FinetuneSettings
 from sim2real.adaptation_configs import FinetuneConfig
 from sim2real.cli import main
-from sim2real.finetune import settings_of
+from sim2real.finetune import draw_replay, settings_of
+from sim2real.stream import Batch
 
 RIG = load_rig("cube_on_table")
 
@@ -77,6 +81,25 @@ def test_flags_reach_the_training(model: Path, photographs: Path, tmp_path: Path
     finished = json.loads((out / "finished.json").read_text())
     assert finished["strategy"] == "surgical"
     assert finished["steps"] == done["steps"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_frames_to_mix_in_are_drawn_as_those_of_pretraining_were(
+    model: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained, asked = tmp_path / "trained", []
+    shutil.copytree(model, trained)
+    write_json(trained / "config.json", {"randomization": "geometry"})
+
+    def draw(*given: Any) -> Batch:
+        asked.append(given[3])
+        return draw_replay(*given)
+
+    monkeypatch.setattr(command, "draw_replay", draw)
+    words = ["--model", trained, "--real", photographs, "--frames", 3, "--threads", 1]
+    for name, flags in (("own", []), ("other", ["--randomization", "wide"])):
+        assert main(["finetune", *map(str, [*words, *flags, "--out", tmp_path / name])]) == 0
+    assert asked == ["geometry", "wide"]
 
 
 @pytest.mark.parametrize(
