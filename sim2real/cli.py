@@ -53,8 +53,11 @@ _PARSED_THERE = {
     "advise": ("sim2real.advice.command", "command"),
     "policy-gap": ("sim2real.gap.policies.command", "command"),
     "benchmark": ("sim2real.benchmarks.command", "command"),
-    "leave-out": ("sim2real.gap.leave_out.command", "command"),
-    "diagnose": ("sim2real.gap.diagnosis.command", "command"),
+}
+# Those with a folder of their own, whose settings are read before anything large is loaded: folder, settings, function.
+_FOLDERS = {
+    "leave-out": ("sim2real.gap.leave_out", "LeaveOutConfig", "leave_out"),
+    "diagnose": ("sim2real.gap.diagnosis", "DiagnoseConfig", "run"),
 }
 # Flags that may be left out before the first words of a command.
 _POSITIONAL = {"compare": ("--first", "--second"), "gate": ("--result",)}
@@ -100,6 +103,12 @@ def _run(name: str, words: list[str]) -> int:
         line, status = getattr(importlib.import_module(module), function)(words, _parse)
         _print(line)
         return int(status)
+    if name in _FOLDERS:
+        folder, settings, function = _FOLDERS[name]
+        config = _parse(name, getattr(importlib.import_module(f"{folder}.configs"), settings), words)
+        if config is not None:
+            _print(getattr(importlib.import_module(f"{folder}.command"), function)(config))
+        return 0
     from sim2real import adaptation_configs, configs, policy_configs
 
     place: Any = policy_configs if name in _POLICY_COMMANDS else configs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +26,6 @@ FORMAT = "sim2real.diagnosis"
 _FEWEST = 4
 # As much does a refit of light mend where two renderers drew one world (docs/benchmarks.md, "Diagnosis").
 _RENDERERS = 0.05
-
-
-def command(words: list[str], parse: Callable[[str, type[Any], list[str]], Any]) -> tuple[str, int]:
-    """Run `sim2real diagnose`; return what it prints and the exit status.
-
-    Args:
-        words: after `diagnose`.
-        parse: returns the settings of a command, given its name, their type and its words; None after --help.
-
-    Raises:
-        InputError: bad input.
-    """
-    config = parse("diagnose", DiagnoseConfig, words)
-    return ("", 0) if config is None else (run(config), 0)
 
 
 def run(config: DiagnoseConfig) -> str:

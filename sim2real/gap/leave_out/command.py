@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,20 +51,6 @@ class _Protocol:
     @classmethod
     def of(cls, config: LeaveOutConfig) -> _Protocol:
         return cls(*(getattr(config, name) for name in cls.__dataclass_fields__))
-
-
-def command(words: list[str], parse: Callable[[str, type[Any], list[str]], Any]) -> tuple[str, int]:
-    """Run `sim2real leave-out`; return what it prints and the exit status.
-
-    Args:
-        words: after `leave-out`.
-        parse: returns the settings of a command, given its name, their type and its words; None after --help.
-
-    Raises:
-        InputError: bad input.
-    """
-    config = parse("leave-out", LeaveOutConfig, words)
-    return ("", 0) if config is None else (leave_out(config), 0)
 
 
 def leave_out(config: LeaveOutConfig) -> str:
