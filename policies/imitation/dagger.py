@@ -76,8 +76,9 @@ def gather(
     """Return what happened in one episode for each seed, and in how many the goal was reached.
 
     It is `seen`, the `places` that the student remembers, where it has an eye, and the teacher's `actions`. The teacher
-    of a camera student is asked about the state as the student believes it to be: asked about the true one it demands
-    what the student cannot know, now this and now that, and a student that learns the mean of it stands still.
+    is asked about the state as the student has it, from its sensors or as it believes it to be: asked about the true
+    one it demands what the student cannot know, now this and now that, and a student that learns the mean of it stands
+    still.
 
     Args:
         group: environments; as many seeds as it has are run at a time.
@@ -95,7 +96,7 @@ def gather(
         places = student.remember(seen, None if number == 0 else places)
         found["seen"].append(seen.cpu().numpy())
         if places is None:
-            wanted = _wanted(group, teacher)
+            wanted = _asked(teacher, observed)
         else:
             found["places"].append(places.cpu().numpy())
             wanted = _asked(teacher, believed(observed, places.cpu().numpy(), group.envs[0].task))

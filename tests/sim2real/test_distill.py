@@ -16,6 +16,7 @@ from envs.arm.env import ArmEnv
 from envs.arm.group import ArmGroup
 from policies.evaluation import run_episodes
 from policies.group_episodes import play
+from policies.imitation.dagger import gather
 from policies.imitation.demonstrations import Demonstrations
 from policies.imitation.eye import Eye, pixel_errors, train_eye
 from policies.imitation.student import Student, StudentPolicy, StudentSpec, remembered
@@ -197,6 +198,26 @@ def test_places_are_averaged_as_sure_as_the_eye_is_and_forgotten_at_a_start() ->
     assert kept is not None
     torch.testing.assert_close(kept[0].detach(), found[0])
     torch.testing.assert_close(kept[1].detach(), now[1])
+
+
+def test_the_teacher_is_asked_about_what_the_sensors_say() -> None:
+    group = ArmGroup(lambda: make_environment("PandaPush-v0", None, "dynamics").unwrapped, 2)
+    env = group.envs[0]
+    vectors = env.observer.size + len(env.goal)
+    torch.manual_seed(0)
+    expert, student = make_expert(env), Student(StudentSpec(vectors, 3)).eval()
+    found, _ = gather(group, expert, student, False, [5, 6], np.random.default_rng(0))
+    seen = {"observation": found["seen"][:, :-3], "desired_goal": found["seen"][:, -3:]}
+    np.testing.assert_array_equal(found["actions"], np.clip(expert.predict(seen)[0], -1.0, 1.0))
+    # Late and noisy as they are, that is not what it would have done at the truth.
+    group.begin([5, 6])
+    truth = [group.true_observation()]
+    for actions in found["actions"].reshape(-1, 2, 3)[:10]:
+        group.step(actions)
+        truth.append(group.true_observation())
+    wanted = np.concatenate([np.clip(expert.predict(t)[0], -1.0, 1.0) for t in truth[1:]])
+    assert np.abs(wanted - found["actions"][2 : 2 + len(wanted)]).max() > 0.05
+    group.close()
 
 
 def test_see_then_act_gives_the_policy_what_the_eye_found() -> None:
