@@ -14,39 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from calibration.errors import InputError
+from sim2real.command_list import COMMANDS
 
-# One line a command; kept here so that `sim2real --help` needs no parser and no config.
-COMMANDS = {
-    "info": "print versions, machine, rigs, presets and data sets",
-    "preview": "draw a sheet to look at: worlds with their labels, or the nominal world over photographs",
-    "collect": "write a labelled data set of simulated frames: a folder as of photographs, COCO or BOP",
-    "axes": "draw every axis of variation at its low end, nominal and at its high end",
-    "pretrain": "pretrain a perception model on an endless stream of simulated frames",
-    "adapt": "adapt a pretrained model to unlabelled photographs: image-level, feature-level, statistics",
-    "finetune": "fine-tune a pretrained model on a few labelled photographs",
-    "continual": "fine-tune on several stations in a row; what is forgotten as a backward-transfer matrix",
-    "describe": "show a model part by part, and what a strategy of fine-tuning would change in it",
-    "evaluate": "score a model on photographs that it never saw",
-    "calibrate": "measure the station: lens, hand-eye, camera, light, timing, dynamics; and whether it has changed",
-    "advise": "say what to transfer, how, and which photographs to label next, with the numbers behind it",
-    "sweep": "compare methods of adaptation and fine-tuning on held-out photographs, with intervals",
-    "gap": "measure how well a model transfers, where the gap comes from, what to do next: one page",
-    "diagnose": "say what differs between labelled photographs and drawings of the rig file, by refits",
-    "policy-gap": "measure what policies lose in a held-out simulation, by seeing and by moving: one page",
-    "compare": "compare two results on the same frames, row by row; results of other frames are refused",
-    "gate": "check a result against limits; exit status 3 when one is broken",
-    "leave-out": "pretrain without one group of randomization axes at a time: which earns its place on real error",
-    "transfer": "measure the whole way: error against the number of labelled photographs",
-    "train": "train a policy in simulation: Stable-Baselines3, goals, hindsight, randomized worlds",
-    "distill": "teach a camera policy what an expert or a trained policy does (DAgger)",
-    "tune": "search for the settings with which a scripted expert does best in drawn worlds",
-    "rollout": "let a policy act: records of its episodes and a video of them side by side",
-    "export": "write a model or policy as ONNX, checked against torch, with its latency",
-    "benchmark": "measure renderers, environments, pretraining or claims of ours on this machine",
-    "get": "fetch a public set of real photographs by name",
-    "demo": "run the whole way on a held-out simulation, in about five minutes",
-    "report": "write the HTML report of a transfer again",
-}
 # Those that read their own words: module and function.
 _PARSED_THERE = {
     "calibrate": ("sim2real.calibrate.command", "calibrate"),
