@@ -80,7 +80,7 @@ def tune(config: TuneConfig) -> str:
                 )
                 plain = {"mean": state.mean.tolist(), "std": state.std.tolist()}
                 write_json(states / f"round_{number:03d}.json", plain)
-        style = style_of(np.clip(state.mean, 0.0, 1.0))
+        style = style_of(state.mean)
         fresh = [_EVALUATION_SEED + k for k in range(config.evaluate)]
         found = {
             name: _success(group, expert, fresh)

@@ -66,7 +66,7 @@ def draw_pictures(
         found["pixels"].append(pixels)
         found["vectors"].append(np.concatenate([known["observation"], known["desired_goal"]], axis=1))
         found["objects"].append(group.objects())
-        group.step(_noisy(_wanted(group, teacher), _EYE_NOISE, rng), look=False)
+        group.step(_noisy(_asked(teacher, group.true_observation()), _EYE_NOISE, rng), look=False)
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
@@ -197,10 +197,6 @@ def _fit(
         schedule.step()
         if step is not None:
             step(k + 1, float(loss.detach()))
-
-
-def _wanted(group: ArmGroup, teacher: Any) -> NDArray[np.float32]:
-    return _asked(teacher, group.true_observation())
 
 
 def _asked(teacher: Any, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
