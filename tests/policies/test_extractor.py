@@ -11,6 +11,7 @@ from calibration.rig_file import load_rig
 from calibration.view import CameraView
 from policies.checkpoint import ModelCard, save_checkpoint
 from policies.evaluation import run_episodes
+from policies.learning import settings
 from policies.learning.extractor import AdamByPart, BackboneExtractor
 from policies.learning.privileged import TRUE_STATE
 from policies.perception import ModelSpec, PerceptionModel
@@ -70,7 +71,12 @@ def test_weights_come_from_a_perception_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("algorithm", [pytest.param("sac", marks=pytest.mark.slow), "ppo"])
-def test_a_policy_learns_through_a_backbone_and_is_loaded_again(algorithm: Any, tmp_path: Path) -> None:
+def test_a_policy_learns_through_a_backbone_and_is_loaded_again(
+    algorithm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # PPO learns once it has acted this long, 1024 steps otherwise.
+    for name in ("n_steps", "batch_size"):
+        monkeypatch.setitem(settings._PPO, name, 64)
     config = TrainConfig(
         "PandaReach-v0", tmp_path / "run", algorithm, steps=520 if algorithm == "sac" else 64, episodes=1,
         observation="pixels", image_size=(36, 36), cameras=("main", "wrist"), backbone="test_resnet",
