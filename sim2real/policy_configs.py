@@ -57,6 +57,8 @@ class TrainConfig:
     """episodes of an evaluation, with seeds that training does not use"""
     stop_at: float = 1.1
     """stop when an evaluation's success rate is this high; above 1: never"""
+    keep: Literal["last", "best"] = "last"
+    """the policy that the run ends with, or that of the best evaluation, scored anew in other episodes"""
     save_every: int = 2000
     """steps between states from which an interrupted run goes on"""
     videos: int = 0

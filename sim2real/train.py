@@ -54,6 +54,7 @@ def train(config: TrainConfig) -> Path:
     from stable_baselines3.common.logger import configure
 
     from policies.device import pick_device
+    from policies.learning.best import BestPolicy
     from policies.learning.demonstrations import demonstrate
     from policies.learning.interruption import SaveStates, first_episode, load_state, save_state
     from policies.learning.models import Vision, make_model
@@ -88,7 +89,8 @@ def train(config: TrainConfig) -> Path:
         model.set_logger(configure(str(curves), ["tensorboard"]))
         run.rewind_log(model.num_timesteps)
         with progress("train", config.steps, "steps", model.num_timesteps) as advance:
-            watch = _watcher(config, run, test, advance)
+            best = BestPolicy(run.path / "best") if config.keep == "best" else None
+            watch = _watcher(config, run, test, advance, best)
             left = config.steps - model.num_timesteps
             if left > 0:
                 callbacks = [SaveStates(states, config.save_every), watch]
@@ -98,12 +100,21 @@ def train(config: TrainConfig) -> Path:
                     env.env_method("set_strength", begin)
                     callbacks.append(RampRandomization(config.steps, config.ramp))
                 model.learn(left, CallbackList(callbacks), reset_num_timesteps=False, log_interval=10)
-        rate = watch.score(model)
-        save_policy(run.path / "policy", model, card_of(model, config.env, config.algo, f"{model.num_timesteps} steps"))
+        rate, policy = watch.score(model), model
+        if best is None:
+            card = card_of(model, config.env, config.algo, f"{model.num_timesteps} steps")
+            save_policy(run.path / "policy", model, card)
+        else:
+            policy = best.take(run.path / "policy")
+            # It was chosen by the episodes of the evaluations, so those say too much of it.
+            rate = watch.fresh(policy)
         save_state(states, model, max(env.get_attr("episode")))
         if config.videos:
-            _film(config, run, model)
-        run.finish({"steps": model.num_timesteps, "success": to_plain(rate), "seconds": watch.seconds})
+            _film(config, run, policy)
+        kept = model.num_timesteps if best is None or best.score is None else best.score.step
+        run.finish(
+            {"steps": model.num_timesteps, "kept_step": kept, "success": to_plain(rate), "seconds": watch.seconds}
+        )
         model.logger.close()
     finally:
         env.close()
@@ -157,9 +168,12 @@ def _training_envs(config: TrainConfig, first: int) -> Any:
     return VecMonitor(vector)
 
 
-def _watcher(config: TrainConfig, run: RunFolder, test: Any, advance: Advance) -> Any:
-    """Return a callback that evaluates, logs and moves the bar."""
+def _watcher(config: TrainConfig, run: RunFolder, test: Any, advance: Advance, best: Any) -> Any:
+    """Return a callback that evaluates, logs, keeps the best policy if there is a place for it, and moves the bar."""
     from stable_baselines3.common.callbacks import BaseCallback
+
+    from policies.learning.best import Score
+    from policies.learning.saved import card_of
 
     class Watch(BaseCallback):
         def __init__(self) -> None:
@@ -190,9 +204,19 @@ def _watcher(config: TrainConfig, run: RunFolder, test: Any, advance: Advance) -
             rate = success_rate(sum(r.success for r in records), len(records))
             self.seconds = time.monotonic() - self.began
             entry = {"step": model.num_timesteps, "seconds": round(self.seconds, 1), "success": to_plain(rate)}
-            run.log({**entry, "return": float(np.mean([r.total for r in records]))})
+            total = float(np.mean([r.total for r in records]))
+            run.log({**entry, "return": total})
+            if best is not None:
+                score = Score(rate.value, total, model.num_timesteps)
+                best.offer(model, card_of(model, config.env, config.algo, ""), score)
             self.note, self.last = f"success {rate}", (model.num_timesteps, rate)
             return rate
+
+        def fresh(self, policy: Any) -> SuccessRate:
+            """Return the success in episodes that no evaluation had."""
+            first = _EVALUATION_SEED + config.episodes
+            records = run_episodes(policy, test, [first + k for k in range(config.episodes)])
+            return success_rate(sum(r.success for r in records), len(records))
 
     return Watch()
 

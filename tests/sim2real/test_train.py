@@ -83,6 +83,25 @@ def test_the_log_says_how_often_the_goal_was_reached(whole: Path) -> None:
     assert list((whole / "tensorboard").glob("events.*"))
 
 
+def test_the_best_of_the_evaluated_policies_can_be_kept(tmp_path: Path) -> None:
+    config = replace(CONFIG, keep="best", steps=720, evaluate_every=240, episodes=10, reward="dense", hindsight=False)
+    run = train(replace(config, out=tmp_path / "best"))
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in log] == [240, 480, 720]
+    wanted = max(log, key=lambda row: (row["success"]["value"], row["return"]))["step"]
+    finished = json.loads((run / "finished.json").read_text())
+    assert (finished["steps"], finished["kept_step"]) == (720, wanted)
+    # Training that ends there has the same weights.
+    until = train(replace(config, keep="last", steps=wanted, evaluate_every=10_000, out=tmp_path / "until"))
+    one, two = load_policy(run).state_dict(), load_policy(until).state_dict()
+    assert all(torch.equal(one[k], two[k]) for k in one)
+    # The score is of episodes that did not choose it.
+    env = make_environment(CONFIG.env, reward="dense")
+    again = run_episodes(load_policy(run), env, [1_000_010 + k for k in range(10)])
+    assert finished["success"]["value"] == sum(r.success for r in again) / 10
+    env.close()
+
+
 def test_a_policy_is_not_put_into_another_environment(whole: Path) -> None:
     env = make_environment("PandaPush-v0")
     with pytest.raises(InputError, match=r"was trained with the observations Dict\(.*; the environment has Dict\("):
