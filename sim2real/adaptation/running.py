@@ -21,7 +21,7 @@ from sim2real.adaptation.image_level.photometric import FittedRange, fit_ranges,
 from sim2real.adaptation.image_level.picture_map import PictureMap, Style, ToReferences
 from sim2real.adaptation.methods import Step, Training
 from sim2real.adaptation.problem import Problem
-from sim2real.adaptation.reweighting.weights import effective_sample_size
+from sim2real.adaptation.reweighting.weights import effective_sample_size, flattened
 from sim2real.adaptation.self_supervised.methods import PRETEXTS
 from sim2real.adaptation.self_supervised.pretext import Pretext
 from sim2real.adaptation.self_supervised.state import check_measured
@@ -130,6 +130,8 @@ def _train(model: PerceptionModel, step: Training, problem: Problem, settings: A
         pool = _pool(source, settings)
         weights = frame_weights(step.weights, model, pool.rgb, problem.pictures, settings.stage, problem.seed)
         source.close()
+        said["effective_frames_found"] = effective_sample_size(weights)
+        weights = flattened(weights, settings.least_effective * len(weights))
         source = WeightedFrames(pool, weights, problem.seed)
         said["effective_frames"] = effective_sample_size(weights)
         said["pool_frames"] = len(weights)

@@ -40,6 +40,7 @@ class AdaptSettings:
         teacher_steps: of the mean teacher.
         pool_frames: simulated frames that moments, weights and the mean teacher use.
         looks_frames: simulated frames from which sensor ranges are fitted.
+        least_effective: share of the pool that weighted frames must be worth, or weights are flattened.
     """
 
     steps: int = 60
@@ -53,6 +54,7 @@ class AdaptSettings:
     teacher_steps: int = 60
     pool_frames: int = 256
     looks_frames: int = 400
+    least_effective: float = 0.25
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,8 @@ def test_a_method_changes_the_model_soundly_and_repeats(name: str, model: Path, 
     changed = any(not torch.equal(state[k], before[k]) for k in before)
     rolled_back = name == "subspace" and said["rolled_back"] is not None
     assert changed != rolled_back
+    if METHODS[name].level == "weights":
+        assert said["effective_frames"] >= max(said["effective_frames_found"], 0.999 * 0.25 * 32)
     rgb = SimulatedFrames(problem.rig, problem.spec, 3, renderer="cpu").draw(range(2)).rgb
     pixels = one.predict(rgb, problem.device).keypoints_px
     assert pixels is not None

@@ -1,4 +1,4 @@
-"""What all methods of re-weighting share: checks, weights of mean 1, and how many samples they are worth."""
+"""What all methods of re-weighting share: checks, weights of mean 1, how many samples they are worth, flattening."""
 
 from __future__ import annotations
 
@@ -47,3 +47,31 @@ def with_mean_one(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.ones_like(positive)
     scaled: NDArray[np.float64] = positive / top
     return scaled / float(scaled.mean())
+
+
+def flattened(weights: ArrayLike, least: float) -> NDArray[np.float64]:
+    """Return weights of mean 1 that are worth at least `least` samples: a power of the given ones, as high as goes.
+
+    The power lies between 0, where all are equal, and 1, where nothing changes (Shimodaira 2000). Ratios of
+    densities that hardly overlap otherwise leave a single sample to learn from. What weighs nothing counts as 1e-12 of
+    the largest, so that it can come back.
+
+    Args:
+        weights: (N,), 0 or more, at least one above 0.
+        least: effective sample size, at most N.
+
+    Raises:
+        ValueError: weights that `effective_sample_size` refuses, or `least` above N.
+    """
+    w = np.asarray(weights, dtype=np.float64)
+    if effective_sample_size(w) >= least:
+        return with_mean_one(w)
+    if not least <= len(w):
+        raise ValueError(f"flattened needs least of at most {len(w)}, the number of weights, got {least}")
+    logs = np.log(np.maximum(w / w.max(), 1e-12))
+    low, high = 0.0, 1.0
+    # The effective sample size falls as the power grows.
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if effective_sample_size(np.exp(middle * logs)) >= least else (low, middle)
+    return with_mean_one(np.exp(low * logs))

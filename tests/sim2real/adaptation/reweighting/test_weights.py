@@ -9,7 +9,7 @@ from sim2real.adaptation.reweighting.density_ratio import classifier_weights
 from sim2real.adaptation.reweighting.kernel_mean_matching import kernel_mean_matching_weights
 from sim2real.adaptation.reweighting.kliep import kliep_weights
 from sim2real.adaptation.reweighting.rulsif import rulsif_weights
-from sim2real.adaptation.reweighting.weights import effective_sample_size
+from sim2real.adaptation.reweighting.weights import effective_sample_size, flattened
 
 METHODS = {
     "classifier": functools.partial(classifier_weights, degree=2),
@@ -91,3 +91,23 @@ def test_the_effective_sample_size_of_known_weights() -> None:
 def test_weights_that_are_none_have_no_size(weights) -> None:
     with pytest.raises(ValueError, match="effective_sample_size needs a list of finite weights of 0 or more"):
         effective_sample_size(weights)
+
+
+def test_flat_weights_are_the_power_that_is_worth_enough() -> None:
+    weights = np.exp(np.random.default_rng(0).normal(0.0, 2.0, 200))
+    for power in (0.1, 0.5, 0.9):
+        wanted = weights**power
+        found = flattened(weights, effective_sample_size(wanted))
+        np.testing.assert_allclose(found, wanted / wanted.mean(), rtol=1e-6)
+    np.testing.assert_allclose(flattened(weights, 200), 1.0, atol=1e-6)
+    # What is worth enough stays.
+    np.testing.assert_allclose(flattened(weights, 1.0), weights / weights.mean())
+
+
+def test_what_weighs_nothing_comes_back_where_too_little_is_left() -> None:
+    found = flattened([5.0, 0.0, 0.0, 1.0], 3.0)
+    assert effective_sample_size(found) == pytest.approx(3.0)
+    assert found[0] > found[3] > found[1] == found[2] > 0
+    assert found.mean() == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="least of at most 4, the number of weights, got 5"):
+        flattened([5.0, 0.0, 0.0, 1.0], 5)
