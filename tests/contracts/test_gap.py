@@ -72,6 +72,11 @@ def test_a_gap_is_one_page_and_the_same_numbers_again(
     assert [p["file"] for p in result["predictions"]["run"]] == scored
     mean = sum(p["error"] for p in result["predictions"]["run"]) / len(scored)
     assert result["rows"][0]["mean"] == pytest.approx(mean)
+    # A single frame has no interval.
+    regions = [r for part in result["regions"].values() for r in part]
+    shown = dict(re.findall(r'<th scope="row">([^<]*)</th><td class="n">([^<]*)</td><td class="n">[^<]*</td>', text))
+    assert {r["frames"] > 1 for r in regions} >= {False}
+    assert all(("[" in shown[r["region"]]) == (r["frames"] > 1) for r in regions)
     assert {s["group"] for s in result["attribution"]["shares"]} >= {"camera direction", "camera position"}
     gains = [s["gain_m"] for s in result["next"] if s["gain_m"] is not None]
     assert gains == sorted(gains, reverse=True)
