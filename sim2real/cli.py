@@ -155,9 +155,10 @@ def _evaluate(config: Any) -> int:
     from sim2real.evaluate import evaluate
 
     summary: Any = evaluate(config)
-    low, high = summary["interval"]
+    pair = summary["interval"]
+    interval = "" if pair is None else f" [{pair[0]:.4f}, {pair[1]:.4f}]"
     _print(
-        f"{summary['quantity']}: mean error {summary['mean']:.4f} m [{low:.4f}, {high:.4f}], "
+        f"{summary['quantity']}: mean error {summary['mean']:.4f} m{interval}, "
         f"median {summary['median']:.4f} m, {summary['frames']} frames of {summary['real']}, "
         f"camera {summary['camera']}{_trust(summary['reliability'])}; {config.json}"
     )

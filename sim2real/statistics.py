@@ -119,7 +119,7 @@ def _variance_of_mean(table: Array) -> tuple[float, float]:
 
 
 def describe(errors: ArrayLike, unit: str) -> dict[str, object]:
-    """Return mean, median, 90th percentile, interval, number of frames and unit of errors."""
+    """Return mean, median, 90th percentile, interval (None for a single error), number of frames and unit of errors."""
     table = np.atleast_2d(np.asarray(errors, dtype=np.float64))
     if not np.isfinite(table).any():
         nothing = {"mean": None, "median": None, "p90": None, "interval": None}
@@ -129,7 +129,7 @@ def describe(errors: ArrayLike, unit: str) -> dict[str, object]:
         "mean": estimate.value,
         "median": float(np.nanmedian(table)),
         "p90": float(np.nanpercentile(table, 90)),
-        "interval": [estimate.low, estimate.high],
+        "interval": [estimate.low, estimate.high] if np.isfinite(table).sum() > 1 else None,
         "confidence": estimate.confidence,
         "frames": estimate.count,
         "runs": len(table),

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.errors import InputError
 from calibration.records import to_plain
-from policies.evaluation import SuccessRate, run_episodes, success_rate
+from policies.evaluation import EpisodeRecord, SuccessRate, run_episodes, success_rate
 from policies.space_cards import card_of_box, cards_of_observation
 from sim2real.environments import environment_settings, make_environment
 from sim2real.policy_configs import TrainConfig
 from sim2real.progress import Advance, progress
 from sim2real.runs import RunFolder
 from sim2real.videos import VideoFile
+
+if TYPE_CHECKING:
+    from policies.learning.best import BestPolicy
 
 # Seeds of evaluation episodes begin here; those of training are drawn from all of 31 bits, so one in a million is met.
 _EVALUATION_SEED = 1_000_000
@@ -100,18 +103,17 @@ def train(config: TrainConfig) -> Path:
                     env.env_method("set_strength", begin)
                     callbacks.append(RampRandomization(config.steps, config.ramp))
                 model.learn(left, CallbackList(callbacks), reset_num_timesteps=False, log_interval=10)
-        rate, policy = watch.score(model), model
+        rate, policy, kept = watch.score(model), model, model.num_timesteps
         if best is None:
-            card = card_of(model, config.env, config.algo, f"{model.num_timesteps} steps")
-            save_policy(run.path / "policy", model, card)
+            save_policy(run.path / "policy", model, card_of(model, config.env, config.algo, f"{kept} steps"))
         else:
-            policy = best.take(run.path / "policy")
+            policy, kept = best.take(run.path / "policy")
             # It was chosen by the episodes of the evaluations, so those say too much of it.
-            rate = watch.fresh(policy)
+            fresh = _episodes(policy, test, _EVALUATION_SEED + config.episodes, config.episodes)
+            rate = _success(fresh)
         save_state(states, model, max(env.get_attr("episode")))
         if config.videos:
             _film(config, run, policy)
-        kept = model.num_timesteps if best is None or best.score is None else best.score.step
         run.finish(
             {"steps": model.num_timesteps, "kept_step": kept, "success": to_plain(rate), "seconds": watch.seconds}
         )
@@ -168,7 +170,7 @@ def _training_envs(config: TrainConfig, first: int) -> Any:
     return VecMonitor(vector)
 
 
-def _watcher(config: TrainConfig, run: RunFolder, test: Any, advance: Advance, best: Any) -> Any:
+def _watcher(config: TrainConfig, run: RunFolder, test: Any, advance: Advance, best: BestPolicy | None) -> Any:
     """Return a callback that evaluates, logs, keeps the best policy if there is a place for it, and moves the bar."""
     from stable_baselines3.common.callbacks import BaseCallback
 
@@ -199,9 +201,8 @@ def _watcher(config: TrainConfig, run: RunFolder, test: Any, advance: Advance, b
         def score(self, model: Any) -> SuccessRate:
             if self.last is not None and self.last[0] == model.num_timesteps:
                 return self.last[1]
-            seeds = [_EVALUATION_SEED + k for k in range(config.episodes)]
-            records = run_episodes(model, test, seeds)
-            rate = success_rate(sum(r.success for r in records), len(records))
+            records = _episodes(model, test, _EVALUATION_SEED, config.episodes)
+            rate = _success(records)
             self.seconds = time.monotonic() - self.began
             entry = {"step": model.num_timesteps, "seconds": round(self.seconds, 1), "success": to_plain(rate)}
             total = float(np.mean([r.total for r in records]))
@@ -212,13 +213,15 @@ def _watcher(config: TrainConfig, run: RunFolder, test: Any, advance: Advance, b
             self.note, self.last = f"success {rate}", (model.num_timesteps, rate)
             return rate
 
-        def fresh(self, policy: Any) -> SuccessRate:
-            """Return the success in episodes that no evaluation had."""
-            first = _EVALUATION_SEED + config.episodes
-            records = run_episodes(policy, test, [first + k for k in range(config.episodes)])
-            return success_rate(sum(r.success for r in records), len(records))
-
     return Watch()
+
+
+def _episodes(policy: Any, env: Any, first: int, count: int) -> list[EpisodeRecord]:
+    return run_episodes(policy, env, [first + k for k in range(count)])
+
+
+def _success(records: list[EpisodeRecord]) -> SuccessRate:
+    return success_rate(sum(r.success for r in records), len(records))
 
 
 def _film(config: TrainConfig, run: RunFolder, model: Any) -> None:

@@ -34,24 +34,27 @@ class BestPolicy:
 
     def __init__(self, folder: Path) -> None:
         """Take up what an earlier start left."""
-        self.folder = folder
+        self.folder, self._part = folder, folder.with_suffix(".part")
+        # The score is written last, so with it a new best is whole, and the old one may be gone already.
+        if not folder.exists() and (self._part / _SCORE).is_file():
+            self._part.rename(folder)
         self.score = read_record(folder / _SCORE, Score) if (folder / _SCORE).is_file() else None
 
     def offer(self, model: Any, card: PolicyCard, score: Score) -> None:
         """Keep a model's policy if it did better; of equals the first stays."""
         if self.score is not None and (score.success, score.total) <= (self.score.success, self.score.total):
             return
-        part = self.folder.with_suffix(".part")
-        shutil.rmtree(part, ignore_errors=True)
-        save_policy(part, model, dataclasses.replace(card, trained_on=f"{score.step} steps, the best evaluation"))
-        write_record(part / _SCORE, score, {})
+        shutil.rmtree(self._part, ignore_errors=True)
+        save_policy(self._part, model, dataclasses.replace(card, trained_on=f"{score.step} steps, the best evaluation"))
+        write_record(self._part / _SCORE, score, {})
         shutil.rmtree(self.folder, ignore_errors=True)
-        part.rename(self.folder)
+        self._part.rename(self.folder)
         self.score = score
 
-    def take(self, folder: Path) -> Any:
-        """Copy the best policy to a folder and return it; one must have been offered."""
+    def take(self, folder: Path) -> tuple[Any, int]:
+        """Copy the best policy to a folder and return it with the step it is of; one must have been offered."""
+        assert self.score is not None
         folder.mkdir(parents=True, exist_ok=True)
         for name in (WEIGHTS, CARD):
             shutil.copyfile(self.folder / name, folder / name)
-        return load_learned(folder)
+        return load_learned(folder), self.score.step

@@ -39,5 +39,4 @@ def budget_figure(rows: Sequence[dict[str, Any]], quantity: str, unit: str, scal
 
 
 def _point(row: dict[str, Any], scale: float) -> Point:
-    low, high = row["interval"]
-    return Point(row["budget"], scale * row["mean"], scale * low, scale * high)
+    return Point(row["budget"], scale * row["mean"], *(scale * bound for bound in row["interval"] or ()))

@@ -98,7 +98,8 @@ def markdown(rows: Sequence[dict[str, Any]], unit: str, scale: float) -> str:
                 f"| {row['budget']} | {method} | {row['camera']} | failed: {'; '.join(row['failed'])} | | | | |"
             )
             continue
-        low, high = (scale * v for v in row["interval"])
+        pair = row["interval"]
+        interval = "" if pair is None else f" [{scale * pair[0]:.2f}, {scale * pair[1]:.2f}]"
         closed = ""
         if "gap_closed" in row:
             share = row["gap_closed_interval"]
@@ -109,7 +110,7 @@ def markdown(rows: Sequence[dict[str, Any]], unit: str, scale: float) -> str:
             )
             closed = f"{100 * row['gap_closed']:.0f} % [{known}]"
         lines.append(
-            f"| {row['budget']} | {method} | {row['camera']} | {scale * row['mean']:.2f} [{low:.2f}, {high:.2f}] | "
+            f"| {row['budget']} | {method} | {row['camera']} | {scale * row['mean']:.2f}{interval} | "
             f"{scale * row['median']:.2f} | {scale * row['p90']:.2f} | {closed} | {row['seconds']:.0f} |"
         )
     return "\n".join(lines)

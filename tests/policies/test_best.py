@@ -25,8 +25,14 @@ def test_only_what_did_better_replaces_the_best_also_after_an_interruption(tmp_p
     again = BestPolicy(tmp_path / "best")
     assert again.score == Score(0.5, -2.0, 20)
     again.offer(models[3], cards[3], Score(0.5, -2.5, 50))
-    kept = again.take(tmp_path / "policy").state_dict()
+    policy, step = again.take(tmp_path / "policy")
+    assert step == 20
+    kept = policy.state_dict()
     assert all(torch.equal(kept[k], v) for k, v in models[1].policy.state_dict().items())
     again.offer(models[3], cards[3], Score(0.6, -9.0, 60))
     assert load_learned(again.folder).state_dict()["log_std"].shape == (1,)
     assert not (tmp_path / "best.part").exists()
+    # The power went after the old best was removed and before the new one took its place.
+    again.folder.rename(tmp_path / "best.part")
+    assert BestPolicy(tmp_path / "best").score == Score(0.6, -9.0, 60)
+    assert (tmp_path / "best").is_dir()

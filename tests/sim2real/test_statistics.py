@@ -134,6 +134,13 @@ def test_runs_that_differ_widen_the_interval() -> None:
     assert mean_estimate(frames[0], "cm").method == "Student's t over frames, of the logarithm"
 
 
+def test_a_single_error_has_no_interval() -> None:
+    for errors in ([2.0], [[NAN, 2.0], [NAN, NAN]]):
+        found = describe(errors, "cm")
+        assert (found["mean"], found["interval"], found["frames"]) == (2.0, None, 1)
+    assert describe([[2.0], [3.0]], "cm")["interval"] is not None
+
+
 def test_describe_by_hand() -> None:
     found = describe([[4.0, 1.0, NAN, 3.0], [2.0, 5.0, NAN, 9.0]], "mm")
     assert found["mean"] == 4.0
