@@ -7,46 +7,61 @@ from typing import Any
 
 import numpy as np
 
-from envs.rendering.cpu.compiled import inlined, kernel
-from envs.rendering.cpu.raster import ONE, ZERO
+from envs.rendering.cpu.compiled import inlined
+from envs.rendering.cpu.raster import HALF, ONE, ZERO
 
 _TO_UNIT = np.float32(1.0 / 255.0)
+# Kinds of background; see `envs.rendering.scene_arrays`.
+_PICTURE, _SKY = 1, 2
 
 
 @inlined
-def background(
-    views: Any, n: int, x: int, y: int, px: Any, py: Any, ifx: Any, ify: Any, cx: Any, cy: Any
-) -> Any:  # fmt: skip
-    """Return the colour (3) behind all bodies at a pixel (x, y) whose middle is the sample (px, py)."""
-    kind = views.background_kind[n]
+def tint_row(views: Any, tint: Any, n: int) -> None:
+    """Write what the background's colours of view n are multiplied by into `tint`, float32 (W * 3,)."""
     r, g, b = views.background_rgb[n, 0], views.background_rgb[n, 1], views.background_rgb[n, 2]
-    if kind == 0:
-        return r, g, b
-    if kind == 1:
-        k = views.background_picture[n]
-        r *= np.float32(views.pictures[k, y, x, 0]) * _TO_UNIT
-        g *= np.float32(views.pictures[k, y, x, 1]) * _TO_UNIT
-        b *= np.float32(views.pictures[k, y, x, 2]) * _TO_UNIT
-        return r, g, b
-    sr, sg, sb = _sky(views, n, (px - cx) * ifx, (py - cy) * ify)
-    return r * sr, g * sg, b * sb
+    scale = _TO_UNIT if views.background_kind[n] == _PICTURE else ONE
+    for k in range(0, len(tint) - 2, 3):
+        tint[k], tint[k + 1], tint[k + 2] = scale * r, scale * g, scale * b
 
 
-@kernel
-def _sky(views: Any, n: int, x: Any, y: Any) -> Any:
-    """Return the sky's colour along the ray (x, y, 1): ground below the horizon, zenith above, glow near the light."""
+@inlined
+def background_row(
+    views: Any, tint: Any, row: Any, n: int, y: int, side: int, ifx: Any, ify: Any, cx: Any, cy: Any
+) -> None:
+    """Write the colours behind all bodies along row y of view n into `row`, float32 (W * 3,).
+
+    A pixel has `side` * `side` samples, which is what the rest is counted in.
+    """
+    kind = views.background_kind[n]
+    if kind == _PICTURE:
+        picture = views.pictures[views.background_picture[n], y].reshape(-1)
+        for k in range(len(picture)):
+            row[k] = np.float32(picture[k]) * tint[k]
+    elif kind == _SKY:
+        _sky(views, tint, row, n, y, side, ifx, ify, cx, cy)
+    else:
+        for k in range(len(tint)):
+            row[k] = tint[k]
+
+
+@inlined
+def _sky(views: Any, tint: Any, row: Any, n: int, y: int, side: int, ifx: Any, ify: Any, cx: Any, cy: Any) -> None:
+    """Write the sky: ground below the horizon, zenith above, glow near the light."""
     c, light, colours = views.camera_from_world, views.light, views.background_sky
-    long = ONE / np.float32(math.sqrt(x * x + y * y + ONE))
-    up = (c[n, 0, 2] * x + c[n, 1, 2] * y + c[n, 2, 2]) * long
-    sun = ZERO
-    for k in range(3):
-        sun += (c[n, 0, k] * x + c[n, 1, k] * y + c[n, 2, k]) * long * light[n, 0, k]
-    glow = max(sun, ZERO)
-    for _ in range(4):
-        glow *= glow
-    share = np.float32(math.sqrt(abs(up)))
-    other = 0 if up >= ZERO else 2
-    r = colours[n, 1, 0] + (colours[n, other, 0] - colours[n, 1, 0]) * share + glow * colours[n, 3, 0]
-    g = colours[n, 1, 1] + (colours[n, other, 1] - colours[n, 1, 1]) * share + glow * colours[n, 3, 1]
-    b = colours[n, 1, 2] + (colours[n, other, 2] - colours[n, 1, 2]) * share + glow * colours[n, 3, 2]
-    return r, g, b
+    many = np.float32(side)
+    ry = ((np.float32(y) + HALF) * many - HALF - cy) * ify
+    for x in range(len(tint) // 3):
+        rx = ((np.float32(x) + HALF) * many - HALF - cx) * ifx
+        long = ONE / np.float32(math.sqrt(rx * rx + ry * ry + ONE))
+        up = (c[n, 0, 2] * rx + c[n, 1, 2] * ry + c[n, 2, 2]) * long
+        sun = ZERO
+        for k in range(3):
+            sun += (c[n, 0, k] * rx + c[n, 1, k] * ry + c[n, 2, k]) * long * light[n, 0, k]
+        glow = max(sun, ZERO)
+        for _ in range(4):
+            glow *= glow
+        share = np.float32(math.sqrt(abs(up)))
+        other = 0 if up >= ZERO else 2
+        for k in range(3):
+            there = colours[n, 1, k] + (colours[n, other, k] - colours[n, 1, k]) * share + glow * colours[n, 3, k]
+            row[3 * x + k] = there * tint[3 * x + k]

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from envs.rendering.cpu.background import background
+from envs.rendering.cpu.background import background_row, tint_row
 from envs.rendering.cpu.compiled import inlined, kernel
 from envs.rendering.cpu.raster import HALF, ONE, ZERO, nearness_at
 from envs.rendering.cpu.shading import drop_block, shade_block
-from envs.rendering.cpu.surface import BLOCK, DEPTH, MATTE, NX, NY, NZ, SEGMENT, add_one, add_run, gather
+from envs.rendering.cpu.surface import BLOCK, DEPTH, NX, NY, NZ, SEGMENT, add_one, add_run, gather
 
 _FULL = np.float32(255.0)
 _INFINITY = np.float32(np.inf)
@@ -28,34 +28,45 @@ def shade_view(
     height, width = out.rgb.shape[1], out.rgb.shape[2]
     many = np.float32(side)
     normal = out.normal.shape[0] > 0
+    filled, row, behind, tint = scratch.filled, scratch.row[0], scratch.row[1], scratch.row[2][: 3 * width]
+    tint_row(views, tint, n)
     for y in range(height):
         # The pixel's middle, in samples.
         py = (np.float32(y) + HALF) * many - HALF
         samples = scratch.owner[y * side * width * side : (y + 1) * side * width * side]
         depth, segment = out.depth_m[n, y], out.segment[n, y]
         count, gathered, x = 0, -1, 0
-        scratch.row[:3] = ZERO
+        row[:] = ZERO
+        _find_filled(samples, filled, width, side)
+        background_row(views, tint, behind, n, y, side, ifx, ify, cx, cy)
         while x < width or count > 0:
             if x >= width or count >= BLOCK:
                 ready = min(count, BLOCK)
                 shade_block(shapes, views, scratch, n, ready, size)
-                drop_block(scratch)
+                if count > BLOCK:
+                    drop_block(scratch)
                 count -= ready
                 continue
             px = (np.float32(x) + HALF) * many - HALF
-            number, stop = _run(samples, x, width, side)
+            number = filled[x]
+            stop, last = x + 1, min(width, x + BLOCK - count) if number >= 0 else width
+            while stop < last and filled[np.uintp(stop)] == number:
+                stop += 1
             if number == _DONE:
-                back_r, back_g, back_b = background(views, n, x, y, px, py, ifx, ify, cx, cy)
-                _start(scratch, x, back_r, back_g, back_b, ZERO)
-                count = _mixed(shapes, views, scratch, out, n, x, y, side, ifx, ify, cx, cy, count, normal)
-                gathered, stop = -1, x + 1
-            elif number < 0:
                 for k in range(x, stop):
-                    px = (np.float32(k) + HALF) * many - HALF
-                    back_r, back_g, back_b = background(views, n, k, y, px, py, ifx, ify, cx, cy)
-                    _start(scratch, k, back_r, back_g, back_b, ONE)
+                    count, gathered = _mixed(
+                        shapes, views, scratch, out, n, k, y, side, ifx, ify, cx, cy, count, gathered, normal
+                    )
+                    if count >= BLOCK:
+                        stop = k + 1
+                        break
+            elif number < 0:
+                for k in range(3 * x, 3 * stop):
+                    row[k] = min(behind[k], ONE)
+                for k in range(x, stop):
                     depth[k], segment[k] = _INFINITY, -1
-                    if normal:
+                if normal:
+                    for k in range(x, stop):
                         _write_normal(out, n, y, k, ZERO, ZERO, ZERO)
             else:
                 if number != gathered:
@@ -67,11 +78,6 @@ def shade_view(
                     for k in range(x, stop):
                         px = (np.float32(k) + HALF) * many - HALF
                         add_one(scratch, count + k - x, k, px, py, ONE, ifx, ify, cx, cy)
-                if scratch.surface[MATTE] > ZERO:
-                    for k in range(x, stop):
-                        px = (np.float32(k) + HALF) * many - HALF
-                        back_r, back_g, back_b = background(views, n, k, y, px, py, ifx, ify, cx, cy)
-                        _start(scratch, k, back_r, back_g, back_b, ZERO)
                 _write_run(scratch, depth, segment, x, stop, count)
                 if normal:
                     for k in range(x, stop):
@@ -79,31 +85,24 @@ def shade_view(
                         _write_normal(out, n, y, k, f[NX + lane], f[NY + lane], f[NZ + lane])
                 count += stop - x
             x = stop
-        _write_row(scratch.row, out, n, y, width)
+        _write_row(row, out, n, y)
 
 
 @inlined
-def _run(samples: Any, x: int, width: int, side: int) -> Any:
-    """Return the triangle that fills pixel x, and the first pixel, at most BLOCK on, that it does not fill.
-
-    A pixel with several triangles gives _DONE, and the pixel after it. `samples` are those of the row of pixels.
-    """
-    number, last = samples[x * side], min(width, x + BLOCK)
-    for stop in range(x, last):
+def _find_filled(samples: Any, filled: Any, width: int, side: int) -> None:
+    """Write the triangle that fills each pixel of a row, or _DONE for one with several, from the row's samples."""
+    if side == 1:
+        for x in range(width):
+            filled[x] = samples[x]
+        return
+    for x in range(width):
+        number = samples[x * side]
         for sy in range(side):
-            at = (sy * width + stop) * side
+            at = (sy * width + x) * side
             for sx in range(side):
-                if samples[at + sx] != number:
-                    return (number, stop) if stop > x else (np.int32(_DONE), x + 1)
-    return number, last
-
-
-@inlined
-def _start(scratch: Any, x: int, r: Any, g: Any, b: Any, weight: Any) -> None:
-    """Set what a pixel of the row adds up from, and keep its background."""
-    row = scratch.row
-    row[0, x], row[1, x], row[2, x] = weight * min(r, ONE), weight * min(g, ONE), weight * min(b, ONE)
-    row[3, x], row[4, x], row[5, x] = r, g, b
+                if samples[np.uintp(at + sx)] != samples[np.uintp(x * side)]:
+                    number = np.int32(_DONE)
+        filled[x] = number
 
 
 @inlined
@@ -120,8 +119,8 @@ def _write_run(scratch: Any, depth: Any, segment: Any, x: int, stop: int, count:
 @inlined
 def _mixed(
     shapes: Any, views: Any, scratch: Any, out: Any, n: int, x: int, y: int, side: int, ifx: Any, ify: Any, cx: Any,
-    cy: Any, count: int, normal: bool,
-) -> int:  # fmt: skip
+    cy: Any, count: int, gathered: int, normal: bool,
+) -> Any:  # fmt: skip
     """Add the fragments of a pixel with several triangles; return how many are waiting to be shaded.
 
     Each triangle is shaded once, in the middle of its samples, and weighs as much as it covers. Depth, segment and
@@ -152,9 +151,11 @@ def _mixed(
         if number < 0:
             empty = covered
             for c in range(3):
-                row[c, x] += weight * min(row[3 + c, x], ONE)
+                row[0, 3 * x + c] += weight * min(row[1, 3 * x + c], ONE)
             continue
-        gather(shapes, views, scratch, n, number, many)
+        if number != gathered:
+            gather(shapes, views, scratch, n, number, many)
+            gathered = number
         px = np.float32(x * side) + np.float32(sum_x) / np.float32(covered)
         py = np.float32(y * side) + np.float32(sum_y) / np.float32(covered)
         add_one(scratch, count, x, px, py, weight, ifx, ify, cx, cy)
@@ -170,15 +171,14 @@ def _mixed(
         out.depth_m[n, y, x], out.segment[n, y, x] = _INFINITY, -1
         if normal:
             _write_normal(out, n, y, x, ZERO, ZERO, ZERO)
-    return count
+    return count, gathered
 
 
 @inlined
-def _write_row(row: Any, out: Any, n: int, y: int, width: int) -> None:
-    for x in range(width):
-        out.rgb[n, y, x, 0] = np.uint8(np.int32(max(row[0, x], ZERO) * _FULL + HALF))
-        out.rgb[n, y, x, 1] = np.uint8(np.int32(max(row[1, x], ZERO) * _FULL + HALF))
-        out.rgb[n, y, x, 2] = np.uint8(np.int32(max(row[2, x], ZERO) * _FULL + HALF))
+def _write_row(row: Any, out: Any, n: int, y: int) -> None:
+    pixels = out.rgb[n, y].reshape(-1)
+    for k in range(len(pixels)):
+        pixels[k] = np.uint8(np.int32(max(row[k], ZERO) * _FULL + HALF))
 
 
 @inlined

@@ -132,45 +132,55 @@ def fill(
     t1 = -OVERLAP * (abs(a1) + abs(b1))
     t2 = -OVERLAP * (abs(a2) + abs(b2))
     az, bz, cz = a0 + a1 + a2, b0 + b1 + b2, c0 + c1 + c2
+    wide = last_x - first_x >= _WIDE
+    i0, i1, i2 = ZERO, ZERO, ZERO
+    if wide:
+        i0, i1, i2 = _inverse(a0), _inverse(a1), _inverse(a2)
     for y in range(first_y, last_y + 1):
         dy = np.float32(y) - oy
         r0, r1, r2, rz = b0 * dy + c0, b1 * dy + c1, b2 * dy + c2, bz * dy + cz
-        left, right = first_x, last_x
-        if last_x - first_x >= _WIDE:
-            left, right = _narrow(a0, r0 - t0, ox, left, right)
-            left, right = _narrow(a1, r1 - t1, ox, left, right)
-            left, right = _narrow(a2, r2 - t2, ox, left, right)
-            row = y * width
-            for x in range(left, right + 1):
+        row = y * width
+        if wide:
+            left, right = np.float32(first_x), np.float32(last_x)
+            left, right = _narrow(a0, i0, r0 - t0, ox, left, right)
+            left, right = _narrow(a1, i1, r1 - t1, ox, left, right)
+            left, right = _narrow(a2, i2, r2 - t2, ox, left, right)
+            if left > right:
+                continue
+            for x in range(above(left), below(right) + 1):
                 w = az * (np.float32(x) - ox) + rz
-                closer = (w > nearness[row + x]) & (w <= limit)
-                nearness[row + x] = w if closer else nearness[row + x]
-                owner[row + x] = name if closer else owner[row + x]
+                at = np.uintp(row + x)
+                old, was = nearness[at], owner[at]
+                closer = (w > old) & (w <= limit)
+                nearness[at], owner[at] = w if closer else old, name if closer else was
         else:
-            row = y * width
-            for x in range(left, right + 1):
+            for x in range(first_x, last_x + 1):
                 dx = np.float32(x) - ox
                 e0, e1, e2 = a0 * dx + r0, a1 * dx + r1, a2 * dx + r2
-                if e0 >= t0 and e1 >= t1 and e2 >= t2:
-                    w = az * dx + rz
-                    if w > nearness[row + x] and w <= limit:
-                        nearness[row + x] = w
-                        owner[row + x] = name
+                w = az * dx + rz
+                at = np.uintp(row + x)
+                old, was = nearness[at], owner[at]
+                closer = (e0 >= t0) & (e1 >= t1) & (e2 >= t2) & (w > old) & (w <= limit)
+                nearness[at], owner[at] = w if closer else old, name if closer else was
 
 
 @inlined
-def _narrow(slope: Any, value: Any, ox: Any, left: int, right: int) -> Any:
-    """Return the part of left to right in which slope * (x - ox) + value is at least 0."""
+def _inverse(slope: Any) -> Any:
+    return ONE / slope if slope != ZERO else ZERO
+
+
+@inlined
+def _narrow(slope: Any, inverse: Any, value: Any, ox: Any, left: Any, right: Any) -> Any:
+    """Return the part of left to right in which slope * (x - ox) + value is at least 0; right is less if there is none.
+
+    `inverse` is one over the slope.
+    """
     if slope > ZERO:
-        start = ox - value / slope
-        if start > np.float32(left):
-            left = min(above(min(start, np.float32(right + 1))), right + 1)
+        left = max(left, ox - value * inverse)
     elif slope < ZERO:
-        end = ox - value / slope
-        if end < np.float32(right):
-            right = max(below(max(end, np.float32(left - 1))), left - 1)
+        right = min(right, ox - value * inverse)
     elif value < ZERO:
-        right = left - 1
+        right = left - ONE
     return left, right
 
 
@@ -224,19 +234,29 @@ def fill_depth(
     t0 = -OVERLAP * (abs(g0x) + abs(g0y))
     t1 = -OVERLAP * (abs(g1x) + abs(g1y))
     t2 = -OVERLAP * (abs(g2x) + abs(g2y))
+    wide = last_x - first_x >= _WIDE
+    i0, i1, i2 = ZERO, ZERO, ZERO
+    if wide:
+        i0, i1, i2 = _inverse(g0x), _inverse(g1x), _inverse(g2x)
     for y in range(first_y, last_y + 1):
         dy = np.float32(y - first_y)
         r0, r1, r2, rz = g0y * dy + c0, g1y * dy + c1, g2y * dy + c2, zy * dy + cz
         row = y * width
-        if last_x - first_x >= _WIDE:
-            ox, left, right = np.float32(first_x), first_x, last_x
-            left, right = _narrow(g0x, r0 - t0, ox, left, right)
-            left, right = _narrow(g1x, r1 - t1, ox, left, right)
-            left, right = _narrow(g2x, r2 - t2, ox, left, right)
-            for x in range(left, right + 1):
-                nearness[row + x] = max(nearness[row + x], zx * np.float32(x - first_x) + rz)
+        if wide:
+            ox, left, right = np.float32(first_x), np.float32(first_x), np.float32(last_x)
+            left, right = _narrow(g0x, i0, r0 - t0, ox, left, right)
+            left, right = _narrow(g1x, i1, r1 - t1, ox, left, right)
+            left, right = _narrow(g2x, i2, r2 - t2, ox, left, right)
+            if left > right:
+                continue
+            for x in range(above(left), below(right) + 1):
+                at = np.uintp(row + x)
+                w, old = zx * np.float32(x - first_x) + rz, nearness[at]
+                nearness[at] = w if w > old else old
             continue
         for x in range(first_x, last_x + 1):
             dx = np.float32(x - first_x)
-            if g0x * dx + r0 >= t0 and g1x * dx + r1 >= t1 and g2x * dx + r2 >= t2:
-                nearness[row + x] = max(nearness[row + x], zx * dx + rz)
+            inside = (g0x * dx + r0 >= t0) & (g1x * dx + r1 >= t1) & (g2x * dx + r2 >= t2)
+            at = np.uintp(row + x)
+            w, old = zx * dx + rz, nearness[at]
+            nearness[at] = w if inside & (w > old) else old

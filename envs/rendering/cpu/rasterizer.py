@@ -155,8 +155,9 @@ def _new_scratch(
         surface=np.empty(SURFACE_VALUES, np.float32),
         surface_number=np.empty(SURFACE_NUMBERS, np.int64),
         lanes=np.zeros(LANE_VALUES, np.float32),
-        lane_numbers=np.zeros(LANE_NUMBERS, np.int64),
-        row=np.empty((6, width), np.float32),
+        lane_numbers=np.zeros(LANE_NUMBERS, np.int32),
+        row=np.empty((3, 3 * width), np.float32),
+        filled=np.empty(width, np.int32),
     )
 
 

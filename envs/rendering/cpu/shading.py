@@ -17,7 +17,7 @@ import numpy as np
 from envs.rendering.cpu.compiled import inlined
 from envs.rendering.cpu.raster import ONE, ZERO
 from envs.rendering.cpu.shadow import NONE
-from envs.rendering.cpu.shadow_lookup import lit_share
+from envs.rendering.cpu.shadow_lookup import darken_block, soft_share
 from envs.rendering.cpu.surface import (
     BACK,
     BLOCK,
@@ -47,17 +47,13 @@ from envs.rendering.cpu.surface import (
     SHINE_G,
     SHINE_R,
     SIDE,
-    TEXEL,
     WEIGHT,
-    D,
     M,
     P,
-    U,
-    V,
     X,
     Y,
 )
-from envs.rendering.cpu.texture import texel
+from envs.rendering.cpu.texture import texture_block
 
 _TINY = np.float32(1e-20)
 
@@ -75,32 +71,35 @@ def shade_block(shapes: Any, views: Any, scratch: Any, n: int, count: int, size:
         size: of the shadow maps.
     """
     f, whole, row = scratch.lanes, scratch.lane_numbers, scratch.row
-    for k in range(count):
-        if f[BACK + k] > ZERO:
-            x = whole[PIXEL + k]
-            f[RED + k], f[GREEN + k], f[BLUE + k] = row[3, x], row[4, x], row[5, x]
-        elif whole[SIDE + k] > 0:
-            r, g, b = texel(shapes.texels, whole[TEXEL + k], whole[SIDE + k], f[D + k], f[U + k], f[V + k])
-            f[RED + k] *= r
-            f[GREEN + k] *= g
-            f[BLUE + k] *= b
-    r, g, b = views.ambient[n, 0], views.ambient[n, 1], views.ambient[n, 2]
+    for k in range(count, BLOCK):
+        whole[SIDE + k] = 0
+    textured, matte = np.int32(0), np.int32(0)
     for k in range(BLOCK):
-        f[LIT_R + k], f[LIT_G + k], f[LIT_B + k] = r, g, b
-        f[FULL_R + k], f[FULL_G + k], f[FULL_B + k] = r, g, b
-        f[SHINE_R + k], f[SHINE_G + k], f[SHINE_B + k] = ZERO, ZERO, ZERO
+        textured |= whole[SIDE + k]
+        matte |= np.int32(f[BACK + k] > ZERO)
+    if textured != 0:
+        texture_block(shapes.texels, scratch)
+    if matte != 0:
+        for k in range(count):
+            if f[BACK + k] > ZERO:
+                at = 3 * whole[PIXEL + k]
+                f[RED + k], f[GREEN + k], f[BLUE + k] = row[1, at], row[1, at + 1], row[1, at + 2]
+    first = True
     for light in range(views.light.shape[1]):
         strong = views.light_diffuse[n, light, 0] + views.light_diffuse[n, light, 1] + views.light_diffuse[n, light, 2]
         if strong > ZERO:
             _face(scratch, light)
             _darken(views, scratch, n, light, count, size)
-            _add(views, scratch, n, light)
+            _add(views, scratch, n, light, first)
+            first = False
+    if first:
+        _leave_dark(views, scratch, n)
     _finish(scratch)
     for k in range(count):
-        x, weight = whole[PIXEL + k], f[WEIGHT + k]
-        row[0, x] += weight * f[RED + k]
-        row[1, x] += weight * f[GREEN + k]
-        row[2, x] += weight * f[BLUE + k]
+        at, weight = np.uintp(3) * np.uintp(whole[PIXEL + k]), f[WEIGHT + k]
+        row[0, at] += weight * f[RED + k]
+        row[0, at + np.uintp(1)] += weight * f[GREEN + k]
+        row[0, at + np.uintp(2)] += weight * f[BLUE + k]
 
 
 @inlined
@@ -120,21 +119,16 @@ def _face(scratch: Any, light: int) -> None:
     """Write the direction to a light, how squarely it meets the surface and how much of it is left by distance."""
     f = scratch.lanes
     here = scratch.light_camera
+    # A parallel light is as far off in one direction, wherever it is seen from.
     px, py, pz, central = here[light, 0], here[light, 1], here[light, 2], here[light, 3]
-    if central > ZERO:
-        for k in range(BLOCK):
-            x, y, z = px - f[X + k], py - f[Y + k], pz - f[DEPTH + k]
-            near = ONE / np.float32(math.sqrt(x * x + y * y + z * z + _TINY))
-            f[LX + k], f[LY + k], f[LZ + k] = x * near, y * near, z * near
-            f[FALL + k] = min(ONE, near * near)
-            f[FACING + k] = max((x * f[NX + k] + y * f[NY + k] + z * f[NZ + k]) * near, ZERO)
-            f[SHARE + k] = ONE
-    else:
-        for k in range(BLOCK):
-            f[LX + k], f[LY + k], f[LZ + k] = px, py, pz
-            f[FALL + k] = ONE
-            f[FACING + k] = max(px * f[NX + k] + py * f[NY + k] + pz * f[NZ + k], ZERO)
-            f[SHARE + k] = ONE
+    for k in range(BLOCK):
+        x, y, z = px - central * f[X + k], py - central * f[Y + k], pz - central * f[DEPTH + k]
+        near = ONE / np.float32(math.sqrt(x * x + y * y + z * z + _TINY))
+        facing = (x * f[NX + k] + y * f[NY + k] + z * f[NZ + k]) * near
+        f[LX + k], f[LY + k], f[LZ + k] = x * near, y * near, z * near
+        f[FALL + k] = min(ONE, near * near) if central > ZERO else ONE
+        f[FACING + k] = facing if facing > ZERO else ZERO
+        f[SHARE + k] = ONE
 
 
 @inlined
@@ -145,28 +139,35 @@ def _darken(views: Any, scratch: Any, n: int, light: int, count: int, size: int)
     if taken <= ZERO or scratch.shadow_kind[light] == NONE:
         return
     spread = views.light_shadow[n, light, 1]
+    if spread <= ZERO:
+        darken_block(scratch, light, size, taken)
+        return
     for k in range(count):
         if f[FACING + k] > ZERO:
-            share = lit_share(
+            share = soft_share(
                 scratch, light, size, spread, f[X + k], f[Y + k], f[DEPTH + k], f[NX + k], f[NY + k], f[NZ + k]
             )
             f[SHARE + k] = ONE - taken * (ONE - share)
 
 
 @inlined
-def _add(views: Any, scratch: Any, n: int, light: int) -> None:
-    """Add a light's reflections."""
+def _add(views: Any, scratch: Any, n: int, light: int, first: bool) -> None:
+    """Add a light's reflections, to the ambient light if it is the first."""
     f = scratch.lanes
+    r, g, b = views.ambient[n, 0], views.ambient[n, 1], views.ambient[n, 2]
     kr, kg, kb = views.light_diffuse[n, light, 0], views.light_diffuse[n, light, 1], views.light_diffuse[n, light, 2]
     for k in range(BLOCK):
         full = f[FACING + k] * f[FALL + k] * (ONE - f[METAL + k])
         got = full * f[SHARE + k]
-        f[FULL_R + k] += full * kr
-        f[FULL_G + k] += full * kg
-        f[FULL_B + k] += full * kb
-        f[LIT_R + k] += got * kr
-        f[LIT_G + k] += got * kg
-        f[LIT_B + k] += got * kb
+        f[FULL_R + k] = full * kr + (r if first else f[FULL_R + k])
+        f[FULL_G + k] = full * kg + (g if first else f[FULL_G + k])
+        f[FULL_B + k] = full * kb + (b if first else f[FULL_B + k])
+        f[LIT_R + k] = got * kr + (r if first else f[LIT_R + k])
+        f[LIT_G + k] = got * kg + (g if first else f[LIT_G + k])
+        f[LIT_B + k] = got * kb + (b if first else f[LIT_B + k])
+        f[SHINE_R + k] = ZERO if first else f[SHINE_R + k]
+        f[SHINE_G + k] = ZERO if first else f[SHINE_G + k]
+        f[SHINE_B + k] = ZERO if first else f[SHINE_B + k]
     kr, kg = views.light_specular[n, light, 0], views.light_specular[n, light, 1]
     kb = views.light_specular[n, light, 2]
     if kr + kg + kb <= ZERO:
@@ -183,6 +184,17 @@ def _add(views: Any, scratch: Any, n: int, light: int) -> None:
         f[SHINE_R + k] += shine * kr
         f[SHINE_G + k] += shine * kg
         f[SHINE_B + k] += shine * kb
+
+
+@inlined
+def _leave_dark(views: Any, scratch: Any, n: int) -> None:
+    """Leave the ambient light where there is no other."""
+    f = scratch.lanes
+    r, g, b = views.ambient[n, 0], views.ambient[n, 1], views.ambient[n, 2]
+    for k in range(BLOCK):
+        f[FULL_R + k], f[FULL_G + k], f[FULL_B + k] = r, g, b
+        f[LIT_R + k], f[LIT_G + k], f[LIT_B + k] = r, g, b
+        f[SHINE_R + k], f[SHINE_G + k], f[SHINE_B + k] = ZERO, ZERO, ZERO
 
 
 @inlined

@@ -74,10 +74,14 @@ DEPTH, NX, NY, NZ, X, Y, U, V, WEIGHT, RED, GREEN, BLUE, D, M, P, METAL, BACK = 
 # Rows that shading uses on its way.
 LIT_R, LIT_G, LIT_B, FULL_R, FULL_G, FULL_B, SHINE_R, SHINE_G, SHINE_B = range(17 * LANES, 26 * LANES, LANES)
 FACING, FALL, SHARE, LX, LY, LZ = range(26 * LANES, 32 * LANES, LANES)
-LANE_VALUES = 32 * LANES
-# Where each row of `Scratch.lane_numbers` starts: pixel, first texel and size of the texture.
-PIXEL, TEXEL, SIDE = range(0, 3 * LANES, LANES)
-LANE_NUMBERS = 3 * LANES
+# Rows of a look-up: how far between its four neighbours a fragment is, and what they hold.
+BETWEEN_X, BETWEEN_Y, NEAR, TAP = range(32 * LANES, 36 * LANES, LANES)
+LANE_VALUES = 39 * LANES
+# Where each row of `Scratch.lane_numbers` starts: pixel, first texel and size of the texture; the places of a look-up's
+# four neighbours, and the texels there.
+PIXEL, TEXEL, SIDE, PLACE = range(0, 4 * LANES, LANES)
+FOUND = 7 * LANES
+LANE_NUMBERS = 11 * LANES
 
 
 @inlined

@@ -200,6 +200,44 @@ def test_a_far_checker_is_grey_and_a_near_one_is_not() -> None:
     assert pictures[200.0].mean() == pytest.approx(127.5, abs=3)
 
 
+@pytest.mark.parametrize("samples", [1, 4])
+def test_the_level_of_a_texture_is_the_first_of_which_a_pixel_covers_at_most_two_texels(samples: int) -> None:
+    # Every level has a grey of its own; another texture lies before it in the same run of texels.
+    sizes = [64 >> k for k in range(7)]
+    before = np.full((21, 4), 7, np.uint8)
+    run = [np.full((size * size, 4), 30 * k + 20, np.uint8) for k, size in enumerate(sizes)]
+    textures = Textures(np.concatenate([before, *run]), np.array([21], np.int64), np.array([64], np.int32))
+    camera = CameraIntrinsics(33, 33, 100.0, 100.0, 16.0, 16.0)
+    for repeat in (1.0, 2.0, 6.0, 11.0, 25.0, 60.0, 150.0, 400.0, 5000.0):
+        arrays = scene([floor(1.0, 0.0, repeat, "grey")], [np.eye(4)], camera=camera, textures=textures)
+        drawn = draw(arrays, samples).rgb[0, 16, 16, 0]
+        # At depth 2 a pixel is 2 cm wide, and `repeat` textures of 64 texels are 2 m wide.
+        texels = (0.02 * repeat / 2.0 * 64.0) ** 2
+        level = min(max(int(np.ceil(np.log(texels / 2.0) / np.log(4.0))), 0), 6)
+        assert drawn == 30 * level + 20, (repeat, texels)
+
+
+def test_a_near_texture_is_interpolated_between_its_texels() -> None:
+    rng = np.random.default_rng(0)
+    levels = [rng.integers(0, 256, (8 >> k, 8 >> k, 4)).astype(np.uint8) for k in range(4)]
+    run = np.concatenate([level.reshape(-1, 4) for level in levels])
+    textures = Textures(run, np.zeros(1, np.int64), np.array([8], np.int32))
+    arrays = scene([floor(1.0, 0.0, 3.0, "noise")], [np.eye(4)], textures=textures)
+    drawn = draw(arrays)
+    eye, ray = rays(CAMERA, DOWN)
+    place = eye + 2.0 * ray
+    # Texel (i, j) has its middle at u = (j + 0.5) / 8 from the left and v = 1 - (i + 0.5) / 8 from below.
+    x, y = (place[..., 0] + 1) / 2 * 3 * 8 - 0.5, (1 - (place[..., 1] + 1) / 2 * 3) * 8 - 0.5
+    j, i = np.floor(x).astype(int), np.floor(y).astype(int)
+    fx, fy = (x - j)[..., None], (y - i)[..., None]
+    t = levels[0][..., :3].astype(float)
+    expected = (t[i % 8, j % 8] * (1 - fx) + t[i % 8, (j + 1) % 8] * fx) * (1 - fy)
+    expected += (t[(i + 1) % 8, j % 8] * (1 - fx) + t[(i + 1) % 8, (j + 1) % 8] * fx) * fy
+    seen = drawn.segment[0] == 0
+    assert seen.mean() > 0.5
+    assert np.abs(drawn.rgb[0].astype(float) - expected)[seen].max() < 0.6
+
+
 def test_matte_reflection_follows_the_cosine_and_the_colours() -> None:
     elevation = 0.7
     light = LightParams(0.3, elevation, (1.0, 0.5, 0.8), ambient=0.2, diffuse=0.6, specular=0.0, shadow=False)
