@@ -30,6 +30,8 @@ def shade_view(
     normal = out.normal.shape[0] > 0
     filled, row, behind, tint = scratch.filled, scratch.row[0], scratch.row[1], scratch.row[2][: 3 * width]
     tint_row(views, tint, n)
+    for k in range(side * side):
+        scratch.ids[1, k], scratch.ids[2, k] = k % side, k // side
     for y in range(height):
         # The pixel's middle, in samples.
         py = (np.float32(y) + HALF) * many - HALF
@@ -96,13 +98,12 @@ def _find_filled(samples: Any, filled: Any, width: int, side: int) -> None:
             filled[x] = samples[x]
         return
     for x in range(width):
-        number = samples[x * side]
+        number, same = samples[np.uintp(x * side)], True
         for sy in range(side):
             at = (sy * width + x) * side
             for sx in range(side):
-                if samples[np.uintp(at + sx)] != samples[np.uintp(x * side)]:
-                    number = np.int32(_DONE)
-        filled[x] = number
+                same &= samples[np.uintp(at + sx)] == number
+        filled[x] = number if same else np.int32(_DONE)
 
 
 @inlined
@@ -130,9 +131,9 @@ def _mixed(
     many = np.float32(side)
     share = ONE / (many * many)
     wide = out.rgb.shape[2] * side
-    f, row, ids = scratch.lanes, scratch.row, scratch.ids
+    f, row, ids, across, down = scratch.lanes, scratch.row, scratch.ids[0], scratch.ids[1], scratch.ids[2]
     for k in range(side * side):
-        ids[k] = scratch.owner[(y * side + k // side) * wide + x * side + k % side]
+        ids[k] = scratch.owner[np.uintp((y * side + down[k]) * wide + x * side + across[k])]
     middle_x, middle_y = (np.float32(x) + HALF) * many - HALF, (np.float32(y) + HALF) * many - HALF
     nearest, most, empty = ZERO, 0, 0
     out.depth_m[n, y, x], out.segment[n, y, x] = _INFINITY, -1
@@ -145,7 +146,7 @@ def _mixed(
         covered, sum_x, sum_y = 0, 0, 0
         for j in range(k, side * side):
             if ids[j] == number:
-                covered, sum_x, sum_y = covered + 1, sum_x + j % side, sum_y + j // side
+                covered, sum_x, sum_y = covered + 1, sum_x + across[j], sum_y + down[j]
                 ids[j] = _DONE
         weight = np.float32(covered) * share
         if number < 0:

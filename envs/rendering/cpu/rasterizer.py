@@ -151,7 +151,7 @@ def _new_scratch(
         seen=np.empty(4, np.float32),
         cast=np.empty(4, np.float32),
         matrix=np.empty((4, 4), np.float32),
-        ids=np.empty(16, np.int32),
+        ids=np.empty((3, 16), np.int32),
         surface=np.empty(SURFACE_VALUES, np.float32),
         surface_number=np.empty(SURFACE_NUMBERS, np.int64),
         lanes=np.zeros(LANE_VALUES, np.float32),
