@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from envs.rendering.cpu.raster import RECORD
+from envs.rendering.cpu.raster import NARROW, RECORD
 from envs.rendering.cpu.surface import LANE_NUMBERS, LANE_VALUES, SURFACE_NUMBERS, SURFACE_VALUES
 from envs.rendering.cpu.tables import Pictures, Scratch, Shapes, Views
 from envs.rendering.cpu.view import draw_views
@@ -136,9 +136,9 @@ def _new_scratch(
         record=np.empty((t + 1, RECORD), np.float32),
         source=np.empty(t + 1, np.int32),
         instance=np.empty(t + 1, np.int32),
-        nearness=np.empty(samples, np.float32),
-        owner=np.empty(samples, np.int32),
-        shadow=np.empty((max(lights, 1), size * size), np.float32),
+        nearness=np.empty(samples + NARROW, np.float32),
+        owner=np.empty(samples + NARROW, np.int32),
+        shadow=np.empty((max(lights, 1), size * size + NARROW), np.float32),
         shadow_corner=np.empty((largest, 3), np.float32),
         shadow_from_camera=np.empty((max(lights, 1), 4, 4), np.float32),
         shadow_kind=np.zeros(max(lights, 1), np.int32),
