@@ -71,7 +71,8 @@ class Scratch(NamedTuple):
     record: (T, 11), see `raster`. owner_*: (T,) source triangle, instance, first vertex and whether it is seen from
     behind. nearness, owner: one a sample. filled: (W,) which triangle fills a pixel of the row. row: (3, W * 3) its
     colours, those behind all bodies, and what the background is multiplied by. shadow: (L, S * S) and caster
-    corners (V, 3). Samples and maps have NARROW places to spare. The last ones are small and hold what one function needs at a time.
+    corners (V, 3). Samples and maps have NARROW places to spare.
+    The last ones are small and hold what one function needs at a time.
     """
 
     corner: Array
