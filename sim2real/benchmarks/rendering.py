@@ -25,6 +25,7 @@ from sim2real.benchmarks.contenders import (
     pybullet_tiny,
     tiny_image,
 )
+from sim2real.benchmarks.cores import all_cores_beside_one
 from sim2real.benchmarks.mujoco_scene import mujoco_contender
 from sim2real.benchmarks.panda_scene import PandaScene
 from sim2real.runs import system_info
@@ -65,6 +66,8 @@ def benchmark(config: BenchmarkConfig) -> str:
         rows = [row for size in config.sizes for shadow in (True, False) for row in _rows(scene, size, shadow, config)]
         agreement = {size: _agreement(scene, size) for size in config.sizes}
         whole = _end_to_end(scene, config)
+        cores = _cores()
+        beside = all_cores_beside_one(scene, config.sizes, cores, config.rounds, config.seconds) if cores > 1 else {}
     finally:
         scene.close()
     if config.out is not None:
@@ -74,9 +77,15 @@ def benchmark(config: BenchmarkConfig) -> str:
             "rows": [asdict(row) for row in rows],
             "ssim_to_full_meshes": {str(k): v for k, v in agreement.items()},
             "end_to_end_steps_per_s": whole,
+            "cores": cores,
+            "all_cores_beside_one": beside,
         }
         write_json(config.out, figures)
-    return _text(rows, agreement, whole)
+    return _text(rows, agreement, whole, cores, beside)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
@@ -94,7 +103,7 @@ def one_core() -> Iterator[None]:
 
 
 def _rows(scene: PandaScene, size: int, shadow: bool, config: BenchmarkConfig) -> list[Row]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = _cores()
     with one_core():
         single = [
             pybullet_tiny(scene, size, shadow),
@@ -180,7 +189,9 @@ def _end_to_end(scene: PandaScene, config: BenchmarkConfig) -> dict[str, float]:
     return {name: median(values) for name, values in steps.items()}
 
 
-def _text(rows: list[Row], agreement: dict[int, float], whole: dict[str, float]) -> str:
+def _text(
+    rows: list[Row], agreement: dict[int, float], whole: dict[str, float], cores: int, beside: dict[str, float]
+) -> str:
     lines = [f"{'renderer':<28} {'size':>4} {'shadow':>6} {'cores':>5} {'views/s':>9} {'ratio':>7}"]
     for row in rows:
         shadow = "yes" if row.shadow else "no"
@@ -193,4 +204,7 @@ def _text(rows: list[Row], agreement: dict[int, float], whole: dict[str, float])
     first = next(iter(whole.values()))
     for name, value in whole.items():
         lines.append(f"end to end, 84 px, one core, {name}: {value:.1f} steps/s, {value / first:.1f}x")
+    if beside:
+        lines.append("")
+    lines += [f"{cores} cores beside one, {name}: {value:.2f}x" for name, value in beside.items()]
     return "\n".join(lines)
