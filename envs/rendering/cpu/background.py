@@ -9,17 +9,16 @@ import numpy as np
 
 from envs.rendering.cpu.compiled import inlined
 from envs.rendering.cpu.raster import HALF, ONE, ZERO
+from envs.rendering.scene_arrays import PICTURE, SKY
 
 _TO_UNIT = np.float32(1.0 / 255.0)
-# Kinds of background; see `envs.rendering.scene_arrays`.
-_PICTURE, _SKY = 1, 2
 
 
 @inlined
 def tint_row(views: Any, tint: Any, n: int) -> None:
     """Write what the background's colours of view n are multiplied by into `tint`, float32 (W * 3,)."""
     r, g, b = views.background_rgb[n, 0], views.background_rgb[n, 1], views.background_rgb[n, 2]
-    scale = _TO_UNIT if views.background_kind[n] == _PICTURE else ONE
+    scale = _TO_UNIT if views.background_kind[n] == PICTURE else ONE
     for k in range(0, len(tint) - 2, 3):
         tint[k], tint[k + 1], tint[k + 2] = scale * r, scale * g, scale * b
 
@@ -33,11 +32,11 @@ def background_row(
     A pixel has `side` * `side` samples, which is what the rest is counted in.
     """
     kind = views.background_kind[n]
-    if kind == _PICTURE:
+    if kind == PICTURE:
         picture = views.pictures[views.background_picture[n], y].reshape(-1)
         for k in range(len(picture)):
             row[k] = np.float32(picture[k]) * tint[k]
-    elif kind == _SKY:
+    elif kind == SKY:
         _sky(views, tint, row, n, y, side, ifx, ify, cx, cy)
     else:
         for k in range(len(tint)):

@@ -131,7 +131,7 @@ def _mixed(
     shapes: Any, views: Any, scratch: Any, out: Any, n: int, x: int, y: int, side: int, ifx: Any, ify: Any, cx: Any,
     cy: Any, count: int, gathered: int, normal: bool,
 ) -> Any:  # fmt: skip
-    """Add the fragments of a pixel with several triangles; return how many are waiting to be shaded.
+    """Add the fragments of a pixel with several triangles; return how many wait to be shaded, and what is gathered.
 
     Each triangle is shaded once, in the middle of its samples, and weighs as much as it covers. Depth, segment and
     normal are those of the nearest one at the pixel's middle; where none that has a sample reaches it, those of the

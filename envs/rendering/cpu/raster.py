@@ -143,13 +143,8 @@ def fill(
         r0, r1, r2, rz = b0 * dy + c0, b1 * dy + c1, b2 * dy + c2, bz * dy + cz
         row = y * width
         if wide:
-            start, stop = np.float32(first_x), np.float32(last_x)
-            start, stop = _narrow(a0, i0, r0 - t0, ox, start, stop)
-            start, stop = _narrow(a1, i1, r1 - t1, ox, start, stop)
-            start, stop = _narrow(a2, i2, r2 - t2, ox, start, stop)
-            if start > stop:
-                continue
-            for x in range(above(start), below(stop) + 1):
+            start, stop = _span(a0, a1, a2, i0, i1, i2, r0 - t0, r1 - t1, r2 - t2, ox, first_x, last_x)
+            for x in range(start, stop + 1):
                 w = az * (np.float32(x) - ox) + rz
                 at = np.uintp(row + x)
                 old, was = nearness[at], owner[at]
@@ -169,6 +164,20 @@ def fill(
 @inlined
 def _inverse(slope: Any) -> Any:
     return ONE / slope if slope != ZERO else ZERO
+
+
+@inlined
+def _span(
+    a0: Any, a1: Any, a2: Any, i0: Any, i1: Any, i2: Any, v0: Any, v1: Any, v2: Any, ox: Any, first_x: int, last_x: int
+) -> Any:
+    """Return the first and last pixel of a row, from first to last, in which all three edges hold; see `_narrow`."""
+    left, right = np.float32(first_x), np.float32(last_x)
+    left, right = _narrow(a0, i0, v0, ox, left, right)
+    left, right = _narrow(a1, i1, v1, ox, left, right)
+    left, right = _narrow(a2, i2, v2, ox, left, right)
+    if left > right:
+        return first_x, first_x - 1
+    return above(left), below(right)
 
 
 @inlined
@@ -246,13 +255,9 @@ def fill_depth(
         r0, r1, r2, rz = g0y * dy + c0, g1y * dy + c1, g2y * dy + c2, zy * dy + cz
         row = y * width
         if wide:
-            ox, left, right = np.float32(first_x), np.float32(first_x), np.float32(last_x)
-            left, right = _narrow(g0x, i0, r0 - t0, ox, left, right)
-            left, right = _narrow(g1x, i1, r1 - t1, ox, left, right)
-            left, right = _narrow(g2x, i2, r2 - t2, ox, left, right)
-            if left > right:
-                continue
-            for x in range(above(left), below(right) + 1):
+            ox = np.float32(first_x)
+            left, right = _span(g0x, g1x, g2x, i0, i1, i2, r0 - t0, r1 - t1, r2 - t2, ox, first_x, last_x)
+            for x in range(left, right + 1):
                 at = np.uintp(row + x)
                 w, old = zx * np.float32(x - first_x) + rz, nearness[at]
                 nearness[at] = w if w > old else old
